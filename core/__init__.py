@@ -1,0 +1,1 @@
+"""Speaks to Asterisk, the disk and the clock, and decides nothing."""

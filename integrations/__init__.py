@@ -1,0 +1,1 @@
+"""Speaks with one outside party each, or plays one."""

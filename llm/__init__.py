@@ -1,0 +1,1 @@
+"""Asks language models: one vendor per file, capabilities as data."""

@@ -1,0 +1,1 @@
+"""Reads what people write in YAML: strictly, and remembering where each thing stands."""

@@ -1,0 +1,1 @@
+"""Runs conversations that are written in YAML: reads, checks and steps them."""

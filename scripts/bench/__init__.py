@@ -1,0 +1,1 @@
+"""Measures the figures the design promises, one bench per file."""

@@ -1,0 +1,1 @@
+"""Carries conversations, from the first event to the closing routine."""

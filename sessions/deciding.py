@@ -1,0 +1,403 @@
+"""What a call becomes with each event, and what it wants done: pure.
+
+`decide(state, event, now)` returns the next state and the commands to carry out, in order. It is total: every event
+in every phase has an answer, and what comes late, twice or for a leg that has gone changes nothing. After the ending
+is decided nothing else is; `sessions.closing` does the rest.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from logic.flow import events as flow_events
+from logic.flow.engine import start
+from logic.flow.guards import Direction as FlowDirection
+from logic.outcomes import Outcome, outcome_of_unanswered
+from sessions import conversation
+from sessions.commands import (
+    AnswerLeg,
+    AskLeg,
+    AskPlayback,
+    AskRecording,
+    CancelTimer,
+    Command,
+    CreateLeg,
+    DialLeg,
+    JoinBridge,
+    MakeBridge,
+    NoteAnswered,
+    OriginateLeg,
+    Play,
+    RecordDial,
+    SaveFlow,
+    SetTimer,
+    StartRecording,
+)
+from sessions.events import (
+    Begin,
+    CallEvent,
+    DialProgress,
+    Done,
+    Entered,
+    Failed,
+    Gone,
+    HangupRequested,
+    KeyPressed,
+    Left,
+    LegIsUp,
+    PlaybackEnded,
+    RecordingEnded,
+    Resynced,
+    StillRunning,
+    StopRequested,
+    TimerFired,
+    Vanished,
+)
+from sessions.models import (
+    LEG_STATES,
+    PHASES,
+    CallPlan,
+    CallState,
+    Ending,
+    Leg,
+    LegState,
+    Phase,
+    Waiting,
+    WaitKind,
+)
+
+Step = tuple[CallState, tuple[Command, ...]]
+
+SETUP_TIMER: Final = "setup"
+RING_TIMER: Final = "ring"
+GONE_TIMER: Final = "gone"
+TTL_TIMER: Final = "ttl"
+
+SETUP_S: Final = 15.0
+"""How long bridge, channel and joining may take together before the call counts as failed."""
+RING_GRACE_S: Final = 5.0
+"""How much longer than the ring timeout we wait for Asterisk to say so."""
+GONE_S: Final = 2.0
+"""How long we wait for the cause after the first sign that the other side has left."""
+CAUSE_S: Final = 0.5
+"""How long we wait for the cause after a dial status that says nobody will answer; some channels linger for seconds."""
+
+_RINGING: Final = frozenset({"RINGING", "PROGRESS", "PROCEEDING"})
+_REFUSALS: Final = frozenset(
+    {"BUSY", "CONGESTION", "NOANSWER", "CANCEL", "CHANUNAVAIL", "DONTCALL", "TORTURE"}
+)
+_NOTHING: Final[tuple[Command, ...]] = ()
+
+
+def begin(plan: CallPlan, now: float) -> CallState:
+    """The state of a call that has not begun."""
+    inbound = plan.direction == "inbound"
+    return CallState(
+        plan=plan,
+        customer=Leg(
+            channel_id=plan.channel_id,
+            number=plan.number,
+            state=LegState.HERE if inbound else LegState.PLANNED,
+        ),
+        flow=start(plan.flow, FlowDirection(plan.direction)),
+        began_at=now,
+        has_leg=inbound,
+    )
+
+
+def decide(state: CallState, event: CallEvent, now: float) -> Step:
+    """Say what a call becomes, and what to do about it."""
+    if state.ending is not None:
+        return _after_the_end(state, event), _NOTHING
+    match event:
+        case Begin():
+            return _begin(state)
+        case Entered(channel_id) if _is_customer(state, channel_id):
+            return _entered(state, now)
+        case DialProgress(channel_id, status) if _is_customer(state, channel_id):
+            return _dial_progress(state, status, now)
+        case Gone(channel_id, cause, tech_cause) if _is_customer(state, channel_id):
+            customer = replace(state.customer, state=LegState.GONE, cause=cause, tech_cause=tech_cause)
+            return _left(replace(state, customer=customer))
+        case HangupRequested(channel_id, cause) if _is_customer(state, channel_id):
+            customer = state.customer if cause is None else replace(state.customer, cause=cause)
+            return replace(state, customer=customer), (SetTimer(GONE_TIMER, GONE_S),)
+        case Left(channel_id) if _is_customer(state, channel_id):
+            return state, (SetTimer(GONE_TIMER, GONE_S),)
+        case Vanished(channel_id) if _is_customer(state, channel_id):
+            return _end(
+                state, Outcome.LOST, "vanished", "Asterisk does not know this channel any more"
+            ), _NOTHING
+        case LegIsUp(channel_id, up) if _is_customer(state, channel_id):
+            return _leg_is_up(state, now) if up else (state, _NOTHING)
+        case PlaybackEnded(playback_id, ok):
+            turn = _awaited(state, WaitKind.SAYING, playback_id)
+            return (state, _NOTHING) if turn is None else _converse(state, flow_events.Said(turn, ok))
+        case RecordingEnded(name):
+            turn = _awaited(state, WaitKind.RECORDING, name)
+            return (state, _NOTHING) if turn is None else _converse(state, _heard(turn, event))
+        case KeyPressed(channel_id, digit) if _is_customer(state, channel_id):
+            if state.phase is not Phase.TALKING:
+                return state, _NOTHING
+            return _converse(state, flow_events.Pressed(digit))
+        case Done(command):
+            return _done(state, command, now)
+        case Failed(command, error, gone):
+            return _failed(state, command, error, gone=gone)
+        case TimerFired(name, n):
+            return _timer(state, name, n)
+        case Resynced():
+            return state, _questions(state)
+        case StillRunning():
+            return state, _wait_timer(state.waiting)
+        case StopRequested(reason):
+            return _end(state, Outcome.FAILED_TECHNICAL, reason, _STOP_ERRORS.get(reason, "")), _NOTHING
+        case _:  # a leg that is not (or no longer) ours
+            return state, _NOTHING
+
+
+_STOP_ERRORS: Final = {
+    "mailbox_full": "more events arrived than this call could handle",
+    "shutdown": "the engine was stopped while the call went on",
+    "replaced": "another engine took over the application",
+    "crashed": "the call ran into a fault of the engine; the log has the traceback",
+}
+
+
+def _is_customer(state: CallState, channel_id: str) -> bool:
+    return channel_id == state.plan.channel_id and state.customer.state is not LegState.GONE
+
+
+def _move(state: CallState, phase: Phase) -> CallState:
+    if phase is state.phase:
+        return state
+    assert phase in PHASES[state.phase], f"a call cannot go from {state.phase} to {phase}"
+    return replace(state, phase=phase)
+
+
+def _leg(state: CallState, leg_state: LegState) -> CallState:
+    assert leg_state in LEG_STATES[state.customer.state], f"{state.customer.state} to {leg_state}"
+    return replace(state, customer=replace(state.customer, state=leg_state))
+
+
+# ------------------------------------------------------------------------------------------------ setting up
+
+
+def _begin(state: CallState) -> Step:
+    if state.phase is not Phase.NEW:
+        return state, _NOTHING
+    plan = state.plan
+    state = replace(state, has_bridge=True)
+    first: tuple[Command, ...] = (SetTimer(TTL_TIMER, plan.ttl_s), MakeBridge(plan.bridge_id))
+    if plan.direction == "inbound":
+        return _move(state, Phase.PREPARING), (
+            *first,
+            SetTimer(SETUP_TIMER, SETUP_S),
+            JoinBridge(plan.bridge_id, plan.channel_id),
+            AnswerLeg(plan.channel_id),
+        )
+    state = replace(state, has_leg=True)
+    if plan.method == "originate":
+        return _move(state, Phase.DIALLING), (
+            *first,
+            RecordDial(),
+            OriginateLeg(plan.channel_id, plan.endpoint, plan.caller_id, plan.ring_timeout_s),
+            SetTimer(RING_TIMER, plan.ring_timeout_s + RING_GRACE_S),
+        )
+    return _move(state, Phase.PREPARING), (
+        *first,
+        SetTimer(SETUP_TIMER, SETUP_S),
+        CreateLeg(plan.channel_id, plan.endpoint, plan.caller_id),
+    )
+
+
+def _entered(state: CallState, now: float) -> Step:
+    if state.customer.state is not LegState.PLANNED:
+        return state, _NOTHING
+    plan = state.plan
+    state = _leg(state, LegState.HERE)
+    join = JoinBridge(plan.bridge_id, plan.channel_id)
+    if plan.method == "originate":  # an originated channel enters when it is answered
+        state = replace(state, customer=replace(state.customer, answered_at=now))
+        return state, (CancelTimer(RING_TIMER), SetTimer(SETUP_TIMER, SETUP_S), join)
+    return _move(state, Phase.DIALLING), (
+        CancelTimer(SETUP_TIMER),
+        join,
+        RecordDial(),
+        DialLeg(plan.channel_id, plan.ring_timeout_s),
+        SetTimer(RING_TIMER, plan.ring_timeout_s + RING_GRACE_S),
+    )
+
+
+def _dial_progress(state: CallState, status: str, now: float) -> Step:
+    if state.phase not in {Phase.DIALLING, Phase.RINGING}:
+        return state, _NOTHING
+    if status == "" or state.customer.dial_status in _REFUSALS:  # the first Dial may come after the last one
+        return state, _NOTHING
+    state = replace(state, customer=replace(state.customer, dial_status=status))
+    if status in _RINGING:
+        return _move(state, Phase.RINGING), _NOTHING
+    if status == "ANSWER":
+        if state.plan.method == "originate":  # StasisStart follows and counts as the answer
+            return state, _NOTHING
+        return _answered(state, now)
+    if status not in _REFUSALS:
+        return state, _NOTHING
+    return state, (CancelTimer(RING_TIMER), SetTimer(GONE_TIMER, CAUSE_S))
+
+
+def _answered(state: CallState, now: float) -> Step:
+    if state.customer.is_answered:
+        return state, _NOTHING
+    state = replace(state, customer=replace(state.customer, answered_at=now))
+    state, commands = _talk_if_ready(state)
+    return state, (CancelTimer(RING_TIMER), *commands)
+
+
+def _leg_is_up(state: CallState, now: float) -> Step:
+    """An answer whose event was missed."""
+    if state.phase in {Phase.DIALLING, Phase.RINGING} and state.plan.method == "create":
+        return _answered(state, now)
+    return state, _NOTHING
+
+
+def _talk_if_ready(state: CallState) -> Step:
+    """The combination that moves a call to TALKING: answered, and in the bridge."""
+    if (
+        state.phase is Phase.TALKING
+        or not state.customer.is_answered
+        or state.customer.state is not LegState.JOINED
+    ):
+        return state, _NOTHING
+    state, commands = _converse(_move(state, Phase.TALKING), flow_events.CallStarted())
+    return state, (CancelTimer(SETUP_TIMER), NoteAnswered(), *commands)
+
+
+def _done(state: CallState, command: Command, now: float) -> Step:
+    match command:
+        case JoinBridge() if state.customer.state is LegState.HERE:
+            return _talk_if_ready(_leg(state, LegState.JOINED))
+        case AnswerLeg() if not state.customer.is_answered:
+            return _answered(state, now)
+        case _:
+            return state, _NOTHING
+
+
+def _failed(state: CallState, command: Command, error: str, *, gone: bool) -> Step:
+    match command:
+        case Play(_, playback_id):
+            turn = _awaited(state, WaitKind.SAYING, playback_id)
+            return (state, _NOTHING) if turn is None else _converse(state, flow_events.Said(turn, ok=False))
+        case StartRecording(_, name):
+            turn = _awaited(state, WaitKind.RECORDING, name)
+            if turn is None:
+                return state, _NOTHING
+            return _converse(state, flow_events.Heard(turn, flow_events.HeardKind.FAILED))
+        case AskLeg(channel_id) if gone and _is_customer(state, channel_id):
+            return _end(
+                state, Outcome.LOST, "vanished", "Asterisk does not know this channel any more"
+            ), _NOTHING
+        case NoteAnswered() | SaveFlow() | AskPlayback() | AskRecording() | AskLeg():
+            return state, _NOTHING  # the call can go on without; the wait's own timer asks again
+        case CreateLeg(_, endpoint) | OriginateLeg(_, endpoint):
+            sentence = f"Asterisk could not make a channel to {endpoint}: {error}"
+            return _end(state, Outcome.FAILED_TECHNICAL, "no_channel", sentence), _NOTHING
+        case _ if gone:
+            return state, (SetTimer(GONE_TIMER, GONE_S),)  # its end is on the way; it knows the cause
+        case _:
+            return _end(state, Outcome.FAILED_TECHNICAL, "command_failed", error), _NOTHING
+
+
+# ------------------------------------------------------------------------------------------------ conversing
+
+
+def _converse(state: CallState, event: flow_events.FlowEvent) -> Step:
+    turn = conversation.advance(state, event)
+    state = turn.state
+    if turn.finished is None:
+        return state, turn.commands
+    outcome = state.flow_outcome or Outcome.UNKNOWN
+    return _end(state, outcome, turn.finished), turn.commands
+
+
+def _awaited(state: CallState, kind: WaitKind, resource: str) -> int | None:
+    waiting = state.waiting
+    if waiting is None or waiting.kind is not kind or waiting.resource != resource:
+        return None
+    return waiting.turn
+
+
+def _heard(turn: int, event: RecordingEnded) -> flow_events.Heard:
+    if not event.ok:
+        return flow_events.Heard(turn, flow_events.HeardKind.FAILED)
+    silent = event.talking_s is not None and event.talking_s <= 0
+    kind = flow_events.HeardKind.EMPTY if silent else flow_events.HeardKind.SPEECH
+    return flow_events.Heard(turn, kind, event.duration_s or 0.0, event.talking_s)
+
+
+def _wait_timer(waiting: Waiting | None) -> tuple[Command, ...]:
+    return () if waiting is None else (conversation.wait_timer(waiting),)
+
+
+def _questions(state: CallState) -> tuple[Command, ...]:
+    """What to ask Asterisk after events may have been missed."""
+    if state.waiting is not None:
+        return (conversation.ask(state.waiting),)
+    if state.phase in {Phase.DIALLING, Phase.RINGING}:
+        return (AskLeg(state.plan.channel_id),)
+    return ()
+
+
+def _timer(state: CallState, name: str, n: int) -> Step:
+    waiting = state.waiting
+    if name == GONE_TIMER:
+        return _left(state)
+    if name == TTL_TIMER:
+        return _end(state, Outcome.UNKNOWN, "ttl", "the call lasted longer than a call may"), _NOTHING
+    if (
+        name == RING_TIMER
+        and state.phase in {Phase.DIALLING, Phase.RINGING}
+        and not state.customer.is_answered
+    ):
+        return _end(state, Outcome.NO_ANSWER, "ring_timeout"), _NOTHING
+    if name == SETUP_TIMER and state.phase is not Phase.TALKING:
+        return _end(
+            state, Outcome.FAILED_TECHNICAL, "setup_timeout", "Asterisk did not set up the call in time"
+        ), ()
+    if name == conversation.WAIT_TIMER and waiting is not None and waiting.turn == n:
+        return state, (conversation.ask(waiting), conversation.wait_timer(waiting))
+    return state, _NOTHING
+
+
+# ------------------------------------------------------------------------------------------------ ending
+
+
+def _left(state: CallState) -> Step:
+    """The other side has gone: what the call came to depends on how far it was."""
+    customer = state.customer
+    if customer.is_answered or state.plan.direction == "inbound":
+        turn = conversation.advance(state, flow_events.CallEnded())
+        state = turn.state
+        return _end(state, Outcome.HUNG_UP, "other_side_hung_up"), _NOTHING
+    outcome = outcome_of_unanswered(customer.dial_status, customer.cause, customer.tech_cause)
+    return _end(state, outcome, "not_answered"), _NOTHING
+
+
+def _end(state: CallState, outcome: Outcome, reason: str, error: str = "") -> CallState:
+    """Decide the ending. What the scenario has said of a call stands, whatever happens afterwards."""
+    return replace(
+        _move(state, Phase.ENDED),
+        waiting=None,
+        ending=Ending(state.flow_outcome or outcome, reason, error),
+    )
+
+
+def _after_the_end(state: CallState, event: CallEvent) -> CallState:
+    """Only what tells more about an ending that is already decided."""
+    match event:
+        case Gone(channel_id, cause, tech_cause) if _is_customer(state, channel_id):
+            return replace(
+                state,
+                customer=replace(state.customer, state=LegState.GONE, cause=cause, tech_cause=tech_cause),
+            )
+        case _:
+            return state

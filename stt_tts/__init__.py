@@ -1,0 +1,1 @@
+"""Hears and speaks through vendors: one vendor per file, capabilities as data."""

@@ -1,0 +1,1 @@
+"""Tests that read the tree and hold the house rules."""

@@ -1,0 +1,1 @@
+"""The deciding room: flows, guards, prompts, scenarios."""
