@@ -28,13 +28,13 @@ from core.store import Store
 from core.telemetry import Telemetry
 from logic.prompts import PromptBook, load_prompts
 from logic.scenario_registry import ScenarioRegistry, load_registry
-from scripts.commands.app import make_app
 from sessions.call import CallParts
 from sessions.chores import Chores
 from sessions.engine import Engine, EngineParts
 from sessions.manager import CallRules, SessionManager
 from sessions.forebears import dead_engines, engine_folder, forget_engines
 from sessions.recovery import Recovery
+from sessions.role import Role as Role
 
 PROMPTS_FILE = Path("assets/audio/prompts.yaml")
 
@@ -48,14 +48,6 @@ class Ways:
     transport: Transport
     events: Events
     reset: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """What this engine is for. `one_call` engines have an application of their own and take no inbound calls."""
-
-    one_call: bool = False
-    take_over: bool = False
 
 
 @asynccontextmanager
@@ -87,8 +79,9 @@ async def open_engine(
             )
         )
         run = await store.runs.begin_run(build=build_id(), pid=os.getpid(), app=ari.app_name, at=clock.wall())
-        taken = ways or await stack.enter_async_context(real_ways(ari, rng))
-        client = AriClient(taken.transport, timeout_s=ari.timeout_s)
+        if ways is None:
+            ways = await stack.enter_async_context(real_ways(ari, rng))
+        client = AriClient(ways.transport, timeout_s=ari.timeout_s)
         chores = Chores(client)
         manager = SessionManager(
             call_rules(settings, ari, run.run_id, takes_inbound=not role.one_call),
@@ -106,13 +99,14 @@ async def open_engine(
             rng,
         )
         forebears = dead_engines(data_dir)
-        yield Engine(
+        recovery = Recovery(manager, client, store, chores, clock, telemetry, forebears)
+        engine = Engine(
             EngineParts(
                 manager=manager,
-                stream=EventStream(taken.events, clock=clock, rng=rng, reconnect_max_s=ari.reconnect_max_s),
+                stream=EventStream(ways.events, clock=clock, rng=rng, reconnect_max_s=ari.reconnect_max_s),
                 client=client,
-                reset_transport=taken.reset,
-                recovery=Recovery(manager, client, store, chores, clock, telemetry, forebears),
+                reset_transport=ways.reset,
+                recovery=recovery,
                 chores=chores,
                 store=store,
                 clock=clock,
@@ -124,8 +118,12 @@ async def open_engine(
                 take_over=role.take_over,
             )
         )
-        await store.runs.end_run(run.run_id, "stopped", at=clock.wall())
-        forget_engines(data_dir, forebears)
+        try:
+            yield engine
+        finally:
+            await store.runs.end_run(run.run_id, engine.why, at=clock.wall())
+            if recovery.has_compared:
+                forget_engines(data_dir, forebears)
 
 
 @asynccontextmanager
@@ -136,7 +134,7 @@ async def real_ways(ari: AriSettings, rng: random.Random) -> AsyncIterator[Ways]
 
 
 def one_call_ari(ari: AriSettings, rng: random.Random) -> AriSettings:
-    """The same Asterisk under an application name of its own, which nobody else can have taken."""
+    """The same Asterisk under an application name of its own, which nobody else can have ways."""
     name = f"{ari.app_name[:15]}-{rng.getrandbits(32):08x}"
     return replace(ari, app_name=name, engine_name=name)
 
@@ -172,4 +170,6 @@ def load_scenarios(settings: Settings) -> ScenarioRegistry:
 
 
 if __name__ == "__main__":
-    sys.exit(make_app(open_engine)())
+    from scripts.commands.app import make_app  # what wires an engine without typing needs no command line
+
+    sys.exit(make_app(open_engine, load_scenarios)())

@@ -18,7 +18,7 @@ from core.errors import LockHeld
 FILE_NAME: Final = "engine.lock"
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
-# Whoever reads the holder touches the lock for an instant; an engine that starts just then looks again.
+# Whoever asks after a holder that died touches the lock for an instant; an engine that starts just then looks again.
 _TRIES: Final = 5
 _PAUSE_S: Final = 0.02
 
@@ -102,8 +102,10 @@ def read_holder(path: Path) -> HolderNow | None:
     except FileNotFoundError:
         return None
     try:
-        alive = not _lock(fd, fcntl.LOCK_SH, tries=1)
-        return HolderNow(_parse(_content(fd)), alive)
+        holder = _parse(_content(fd))
+        if holder is not None and holder.left:
+            return HolderNow(holder, alive=False)  # without touching the lock: an engine may be about to take it
+        return HolderNow(holder, alive=not _lock(fd, fcntl.LOCK_SH, tries=1))
     finally:
         os.close(fd)
 

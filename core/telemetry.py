@@ -69,7 +69,7 @@ class Telemetry:
         self.ari_requests_total = labelled(
             "ari_requests_total", "Requests to Asterisk", "transport", "outcome"
         )
-        self.late_events_total = counter("late_events_total", "Events for calls already over")
+        self.late_events_total = labelled("late_events_total", "Events for calls already over", "event")
         self.mailbox_full_total = counter("mailbox_full_total", "Calls ended because their mailbox was full")
         self.calls_total = labelled("calls_total", "Calls that ended", "direction", "outcome")
         self.journal_errors_total = counter("journal_errors_total", "Journals that could not be written")

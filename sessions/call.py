@@ -192,9 +192,16 @@ class Call:
         self.leftovers |= closed.leftovers
         self.report = self._make_report(state, ending, closed, ended_at)
         await self._write_down(self.report)
+        self._note_what_came_late()
         self._note("end", ended_at - state.began_at, {"outcome": ending.outcome, "reason": ending.reason})
         self._journal.close()
         return self.report
+
+    def _note_what_came_late(self) -> None:
+        """Events that came after the ending was decided change nothing, but the journal and the counter know them."""
+        while (event := self._mailbox.take()) is not None:
+            self._note("late", self._clock.now() - self._state.began_at, as_json(event))
+            self._parts.telemetry.late_events_total.inc(type(event).__name__)
 
     def _make_report(self, state: CallState, ending: Ending, closed: Closed, ended_at: float) -> CallReport:
         answered_at = state.customer.answered_at

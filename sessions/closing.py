@@ -11,7 +11,7 @@ from typing import Final
 from core.ari_client import AriClient
 from core.errors import AriError, AriRefused
 from logic.outcomes import CAUSE_OF_DIAL_STATUS
-from sessions.models import CallState, LegState
+from sessions.models import CallState, Leg, LegState
 
 HANGUP_CAUSE: Final = 16
 """Normal clearing: what a leg is hung up with when we end the call (Q.850)."""
@@ -27,16 +27,24 @@ class Closed:
 
 async def close_in_asterisk(state: CallState, client: AriClient) -> Closed:
     """Leave no channel and no bridge of this call behind. Raises nothing that Asterisk may answer."""
-    leftovers = False
-    cause = state.customer.cause
-    if state.has_leg and state.customer.state is not LegState.GONE:
-        hung_up = await _quietly(client.channels.hangup(state.plan.channel_id, reason_code=HANGUP_CAUSE))
-        leftovers |= hung_up is None
-        if hung_up and cause is None:
-            cause = CAUSE_OF_DIAL_STATUS.get(state.customer.dial_status, HANGUP_CAUSE)
+    customer, leftovers, hung_up = state.customer, False, False
+    if state.has_leg and customer.state is not LegState.GONE:
+        answer = await _quietly(client.channels.hangup(state.plan.channel_id, reason_code=HANGUP_CAUSE))
+        leftovers |= answer is None
+        hung_up = answer is True
     if state.has_bridge:
         leftovers |= await _quietly(client.bridges.destroy(state.plan.bridge_id)) is None
-    return Closed(leftovers, cause)
+    return Closed(leftovers, _cause(customer, hung_up=hung_up))
+
+
+def _cause(customer: Leg, *, hung_up: bool) -> int | None:
+    """The cause Asterisk named; where it named none (0, or not yet), what the dial status stands for, or our own."""
+    if customer.cause:
+        return customer.cause
+    by_status = CAUSE_OF_DIAL_STATUS.get(customer.dial_status)
+    if by_status is not None:
+        return by_status
+    return HANGUP_CAUSE if hung_up else customer.cause
 
 
 async def _quietly(request: Awaitable[object]) -> bool | None:

@@ -83,13 +83,16 @@ class Engine:
     def __init__(self, parts: EngineParts) -> None:
         self._parts = parts
         self.manager = parts.manager
+        self.store = parts.store
+        self.run = parts.run
         self.state = EngineState.STARTING
         self._generation = 0
         self._connected = asyncio.Event()
         self._news = asyncio.Event()
         self._ready = asyncio.Event()
         self._leave = asyncio.Event()
-        self._why = "stopped"
+        self.why = "stopped"
+        """Why it leaves, or left."""
 
     # -------------------------------------------------------------------------------------------- the listener
 
@@ -146,13 +149,13 @@ class Engine:
     def leave(self, why: str) -> None:
         """Ask the engine to drain and leave. May be called from a signal handler; the first reason stays."""
         if not self._leave.is_set():
-            self._why = why
+            self.why = why
             self._leave.set()
 
     async def left(self) -> str:
         """Wait until somebody asked it to leave; returns why."""
         await self._leave.wait()
-        return self._why
+        return self.why
 
     async def call(
         self,
@@ -195,6 +198,7 @@ class Engine:
             await self._parts.stream.run(self)
         except ApplicationTaken as error:
             if self.state is EngineState.STARTING:
+                self.why = "application_taken"
                 raise
             self.state = EngineState.REPLACED
             log_event(_log, logging.CRITICAL, "application_replaced", error=str(error))

@@ -40,5 +40,9 @@ class Mailbox:
         """The next event, in the order of arrival."""
         return await self._queue.get()
 
+    def take(self) -> CallEvent | None:
+        """The next event if there is one."""
+        return None if self._queue.empty() else self._queue.get_nowait()
+
     def __len__(self) -> int:
         return self._queue.qsize()

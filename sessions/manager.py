@@ -143,8 +143,8 @@ class SessionManager:
             call.post(call_event)
         elif isinstance(call_event, Entered) and isinstance(event, StasisStart):
             self._stranger(event, is_ours=call_id is not None)
-        elif call_id is not None:
-            self._telemetry.late_events_total.inc()
+        elif call_id is not None or subject in self._ended_callers:
+            self._telemetry.late_events_total.inc(type(call_event).__name__)
 
     def _stranger(self, event: StasisStart, *, is_ours: bool) -> None:
         """A channel that enters and belongs to no living call: an orphan of ours, or a caller."""
@@ -154,7 +154,7 @@ class SessionManager:
             self._chores.add(HangUpOrphan(channel_id))
             return
         if channel_id in self._ended_callers:
-            self._telemetry.late_events_total.inc()
+            self._telemetry.late_events_total.inc(Entered.__name__)
             return
         channel = event.channel
         self.arrive(Arrival(channel_id, event.args, channel.caller.number, channel.dialplan.exten))

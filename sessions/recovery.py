@@ -68,6 +68,8 @@ class Recovery:
         self._telemetry = telemetry
         self._forebears = tuple(forebears)
         self._remembered: dict[ChannelId, CallId] = {}
+        self.has_compared = False
+        """Whether Asterisk was asked at least once, so that what forebears left is on its way out."""
 
     async def end_what_died(self) -> list[CallId]:
         """Once, at start: end in the store what earlier runs left unfinished.
@@ -121,6 +123,7 @@ class Recovery:
         actions = reconcile(found, known)
         for action in actions:
             self._carry_out(action, channels)
+        self.has_compared = True
         return actions
 
     async def _channels_of(self, app: str) -> set[ChannelId]:

@@ -133,7 +133,7 @@ class RestSocket:
             )
         self._last_id += 1
         request_id = str(self._last_id)
-        frame = _encoded(request, request_id)
+        frame = encoded(request, request_id)
         if isinstance(frame, Response):
             return frame
         answer = self._expect(request_id)
@@ -164,7 +164,7 @@ class RestSocket:
         """Ask for a ping and read until it is answered."""
         self._last_id += 1
         request_id = str(self._last_id)
-        frame = _encoded(_PROBE, request_id)
+        frame = encoded(_PROBE, request_id)
         assert isinstance(frame, bytes), "a ping fits into any frame"
         answer = self._expect(request_id)
         try:
@@ -221,7 +221,7 @@ class RestSocket:
                 answer.set_result(AriNoAnswer(reason))
 
 
-def _encoded(request: Request, request_id: str) -> bytes | Response:
+def encoded(request: Request, request_id: str) -> bytes | Response:
     """The frame for a request, or the answer Asterisk would have for one it cannot take."""
     frame: dict[str, object] = {
         "type": "RESTRequest",

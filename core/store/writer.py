@@ -32,7 +32,8 @@ T = TypeVar("T")
 Unit = Callable[[sqlite3.Connection], T]
 
 MAX_BATCH: Final = 500  # units in one transaction: the thread is back for the next within some 10 ms
-SWITCH_INTERVAL_S: Final = 0.0005
+LINGER_S: Final = 0.02  # what nobody waits for goes along with the next write that somebody does, or after this time
+SWITCH_INTERVAL_S: Final = 0.0001
 
 _FULL: Final = "PRAGMA synchronous = FULL"
 _NORMAL: Final = "PRAGMA synchronous = NORMAL"
@@ -76,6 +77,8 @@ class Writer:
         self._waiting: list[Write[Any]] = []
         self._jobs: queue.SimpleQueue[list[Write[Any]] | None] = queue.SimpleQueue()
         self._working = True  # until it is connected
+        self._urgent = False  # somebody waits for one of those in `_waiting`
+        self._lingering: asyncio.TimerHandle | None = None
         self._closing = False
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self._ended = asyncio.Event()
@@ -106,22 +109,42 @@ class Writer:
         self._waiting.append(write)
         stats.waiting += 1
         stats.peak = max(stats.peak, stats.waiting)
+        self._urgent |= write.done is not None
         if not self._working:
-            self._hand_over()
+            self._go_on()
 
     async def close(self) -> None:
         """Write what waits, then end the thread. May be called twice, and cancelled."""
         if not self._closing:
             self._closing = True
             if not self._working:
-                self._jobs.put(None)
+                self._go_on()
         await self._ended.wait()
         self._thread.join(timeout=1)  # it has nothing left to do but return
 
     # ------------------------------------------------------------------------------------------- in the loop
 
+    def _go_on(self) -> None:
+        """The thread is free: give it what waits, let that wait a little for company, or let the thread go."""
+        if not self._waiting:
+            if self._closing:
+                self._jobs.put(None)
+        elif self._urgent or self._closing or len(self._waiting) >= MAX_BATCH:
+            self._hand_over()
+        elif self._lingering is None:
+            self._lingering = self._loop.call_later(LINGER_S, self._on_lingered)
+
+    def _on_lingered(self) -> None:
+        self._lingering = None
+        if not self._working:
+            self._hand_over()
+
     def _hand_over(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
         batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+        self._urgent = any(write.done is not None for write in self._waiting)
         self._working = True
         self._jobs.put(batch)
 
@@ -146,12 +169,6 @@ class Writer:
         self._working = False
         self._go_on()
 
-    def _go_on(self) -> None:
-        if self._waiting:
-            self._hand_over()
-        elif self._closing:
-            self._jobs.put(None)
-
     def _deliver(self, write: Write[Any]) -> None:
         if write.error is not None:
             self.stats.failed += 1
@@ -175,8 +192,11 @@ class Writer:
             return
         self._tell(self._on_connected, None)
         try:
+            full: bool | None = None
             while (batch := self._jobs.get()) is not None:
-                self._tell(self._on_batch, batch, commit(conn, batch))
+                before, full = full, any(write.on_disk for write in batch)
+                mode = None if full is before else _FULL if full else _NORMAL
+                self._tell(self._on_batch, batch, commit(conn, batch, mode))
         finally:
             conn.close()
             self._tell(self._ended.set)
@@ -188,14 +208,15 @@ class Writer:
             pass  # the loop was closed before the database was: nobody is left to tell
 
 
-def commit(conn: sqlite3.Connection, batch: Sequence[Write[Any]]) -> bool:
+def commit(conn: sqlite3.Connection, batch: Sequence[Write[Any]], mode: str | None = None) -> bool:
     """Run all units in one transaction and put each one's value or error into its `Write`.
 
-    Nothing is raised. Returns whether the batch had to be run again, unit by unit.
+    `mode` is a statement to run before the transaction, where SQLite allows none inside. Nothing is raised. Returns
+    whether the batch had to be run again, unit by unit.
     """
     try:
-        # Not allowed inside a transaction, and cheap outside: less than a microsecond of the thread's time.
-        conn.execute(_FULL if any(write.on_disk for write in batch) else _NORMAL)
+        if mode is not None:
+            conn.execute(mode)
         if _commit_together(conn, batch):
             return False
         _commit_apart(conn, batch)

@@ -18,8 +18,7 @@ from integrations.emulator.agenda import (
     TalkEnds,
 )
 from integrations.emulator.people import HangsUp, Presses, Says
-from integrations.emulator.playbacks import PlaybackTurn
-from integrations.emulator.states import PlaybackState, RecordingState
+from integrations.emulator.states import PlaybackState, PlaybackTurn, RecordingState
 from integrations.emulator.world import CONTINUE, Bridge, Channel, World
 
 TALK_SILENCE_MS = 2500

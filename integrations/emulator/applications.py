@@ -122,15 +122,13 @@ def _sources(world: World, ask: Ask) -> list[str] | Reply:
     keys = []
     for source in text.split(","):
         kind, _, name = source.partition(":")
-        held: Mapping[str, object] | None = {"channel": world.channels, "bridge": world.bridges}.get(kind)
+        exists = {"channel": name in world.channels, "bridge": name in world.bridges}
         if source in _WHOLE:
             keys.append(_WHOLE[source])
-        elif held is not None:
-            if name not in held:
-                return refuse(422, "Event source does not exist")
-            keys.append(source)
-        elif kind in _OTHER_SCHEMES:
-            keys.append(source)
-        else:
+        elif kind not in exists and kind not in _OTHER_SCHEMES:
             return refuse(400, "Invalid event source URI scheme")
+        elif not exists.get(kind, True):
+            return refuse(422, "Event source does not exist")
+        else:
+            keys.append(source)
     return keys

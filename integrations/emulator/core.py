@@ -6,7 +6,7 @@ was seen to do; where it is silent or odd, so is this.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime
 from typing import NewType
 
@@ -219,7 +219,7 @@ class Emulator:
         return self.world.stored
 
     @property
-    def sounds(self) -> dict[str, float]:
+    def sounds(self) -> MutableMapping[str, float]:
         """The sounds that exist, name to seconds: add to it what a test needs."""
         return self.world.sounds
 

@@ -154,7 +154,6 @@ def recording_event(world: World, kind: str, recording: Recording) -> None:
 def enters_stasis(world: World, channel: Channel, app: App, args: tuple[str, ...]) -> None:
     """A channel is now in an application."""
     channel.app, channel.app_args = app.name, args
-    want(world, app, f"channel:{channel.id}")
     if not channel.is_originated:
         channel_event(
             world,
@@ -164,6 +163,7 @@ def enters_stasis(world: World, channel: Channel, app: App, args: tuple[str, ...
             dialplan_app_data=",".join((app.name, *args)),
         )
     channel_event(world, "ChannelVarset", channel, variable="STASISSTATUS", value="")
+    want(world, app, f"channel:{channel.id}")
     start = base(world, "StasisStart") | {"args": list(args), "channel": channel_json(world, channel)}
     send(world, app, start)
 

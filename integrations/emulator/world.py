@@ -42,7 +42,7 @@ class EmulatorSettings:
     epoch: datetime = VIRTUAL_EPOCH
     people: Mapping[str, Person] = field(default_factory=lambda: dict(PEOPLE))
     directory: Mapping[str, str] = field(default_factory=dict)
-    by_last_digit: Mapping[str, str] = BY_LAST_DIGIT
+    by_last_digit: Mapping[str, str] = field(default_factory=lambda: BY_LAST_DIGIT)
     trunks: frozenset[str] | None = None
     sounds: Mapping[str, float] = field(default_factory=lambda: dict(SOUNDS))
     find_sound: Callable[[str], float | None] | None = None

@@ -68,7 +68,9 @@ def _problem(document: Document, model: type[BaseModel], codes: ShapeCodes, deta
             sentence = f"{_named(path[:-1])} needs '{name}'"
         case "union_tag_not_found":
             place = document.key_place(path)
-            sentence = f"{_named(path)} needs '{_discriminator(details)}': {listed(map(str, _members(expected)))}"
+            sentence = (
+                f"{_named(path)} needs '{_discriminator(details)}': {listed(map(str, _members(expected)))}"
+            )
         case "union_tag_invalid":
             key, kinds = _discriminator(details), list(map(str, _members(expected)))
             place = document.place((*path, key))
@@ -158,9 +160,7 @@ def _plain(number: object) -> str:
     return f"{number:g}" if isinstance(number, float) else str(number)
 
 
-def _follow(
-    model: type[BaseModel], loc: Iterable[str | int]
-) -> tuple[Path, type[BaseModel] | None, object]:
+def _follow(model: type[BaseModel], loc: Iterable[str | int]) -> tuple[Path, type[BaseModel] | None, object]:
     """Turn pydantic's location, which also names the chosen members of unions, into a path of the document.
 
     Also returns the model around the last step, whose keys could have stood there, and what was expected at the end.

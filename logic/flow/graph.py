@@ -1,5 +1,6 @@
 """A flow as states and the ways between them, for checks and drawings. Loops, never recursion: flows may be long."""
 
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
@@ -98,6 +99,26 @@ def cycles(states: Collection[str], ways: Iterable[Way]) -> list[tuple[str, ...]
         first = cycle.index(min(cycle, key=left.index))
         found.append((*cycle[first:], *cycle[:first]))
         left = [name for name in left if name not in cycle]
+
+
+def way_around(way: Way, ways: Iterable[Way]) -> tuple[Way, ...]:
+    """The shortest cycle that begins with a way; empty when nothing leads back."""
+    onward: dict[str, list[Way]] = {}
+    for each in ways:
+        onward.setdefault(each.source, []).append(each)
+    came_by: dict[str, Way] = {way.target: way}
+    to_do = deque([way.target])
+    while to_do and way.source not in came_by:
+        for each in onward.get(to_do.popleft(), ()):
+            if each.target not in came_by:
+                came_by[each.target] = each
+                to_do.append(each.target)
+    if way.source not in came_by:
+        return ()
+    cycle = [came_by[way.source]]
+    while cycle[-1] is not way:
+        cycle.append(came_by[cycle[-1].source])
+    return tuple(reversed(cycle))
 
 
 def on_cycles(states: Collection[str], ways: Iterable[Way]) -> tuple[Way, ...]:

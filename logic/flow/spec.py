@@ -23,11 +23,14 @@ _SETTABLE: Final = sorted(outcome.value for outcome in SETTABLE)
 
 
 def _settable(given: object) -> object:
-    if isinstance(given, str) and given in _SETTABLE:
+    if given in _SETTABLE:
         return given
-    if given in set(Outcome):
-        raise ValueError(f"cannot be '{given}': that is not for a scenario to say; use {listed(_SETTABLE)}")
-    raise ValueError(f"cannot be '{given}'" + (did_you_mean(str(given), _SETTABLE) or f"; use {listed(_SETTABLE)}"))
+    word = given if isinstance(given, str) else "no text"
+    advice = (
+        did_you_mean(word, _SETTABLE) if word not in set(Outcome) else ", which is not for a scenario to say"
+    )
+    choice = "" if advice.startswith(";") else f"; use {listed(_SETTABLE)}"
+    raise ValueError(f"cannot be '{word}'{advice}{choice}")
 
 
 def _state_name(given: object) -> object:

@@ -33,7 +33,6 @@ exec chroot "$1" "$4" -f -C "$5"
 
 def start(lab: Layout, state: State) -> State:
     """Render the configuration, start Asterisk, wait until it answers; returns the state with its process id."""
-    _end_leftover(lab)
     config.write(settings_of(lab, state), lab.inside(layout.ETC))
     pid = _launch(lab)
     ticks = processes.started_ticks(pid)
@@ -50,11 +49,25 @@ def start(lab: Layout, state: State) -> State:
     return running
 
 
-def stop(lab: Layout, state: State) -> None:
-    """End our Asterisk, and nothing else."""
-    _end_leftover(lab)
-    if is_running(lab, state) and state.pid is not None and state.started_ticks is not None:
-        processes.end(state.pid, state.started_ticks, patience_s=GOES_DOWN_WITHIN_S)
+def stop(lab: Layout, state: State) -> bool:
+    """End our Asterisk, and nothing else; False when there was none."""
+    if state.pid is None or state.started_ticks is None or not is_running(lab, state):
+        return end_leftover(lab)
+    processes.end(state.pid, state.started_ticks, patience_s=GOES_DOWN_WITHIN_S)
+    return True
+
+
+def end_leftover(lab: Layout) -> bool:
+    """End an Asterisk whose start was interrupted before it was written down. Living in our root proves it ours."""
+    try:
+        pid = int(lab.pid_file.read_text())
+    except (FileNotFoundError, ValueError):
+        return False
+    ticks = processes.started_ticks(pid)
+    if ticks is None or not processes.lives_in(pid, lab.root):
+        return False
+    processes.end(pid, ticks, patience_s=GOES_DOWN_WITHIN_S)
+    return True
 
 
 def is_running(lab: Layout, state: State) -> bool:
@@ -133,18 +146,6 @@ def _wait_until_it_answers(lab: Layout, state: State, ticks: int) -> None:
         raise StartFailed(
             f"Asterisk does not listen for SIP on port {state.sip_port}; see {lab.inside(layout.LOG)}"
         )
-
-
-def _end_leftover(lab: Layout) -> None:
-    """End an Asterisk whose start was interrupted before it was written down. Living in our root proves it ours."""
-    try:
-        pid = int(lab.pid_file.read_text())
-    except (FileNotFoundError, ValueError):
-        return
-    ticks = processes.started_ticks(pid)
-    if ticks is not None and processes.lives_in(pid, lab.root):
-        processes.end(pid, ticks, patience_s=GOES_DOWN_WITHIN_S)
-    lab.pid_file.unlink(missing_ok=True)
 
 
 def _module_dir(lab: Layout) -> str:

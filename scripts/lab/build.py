@@ -11,11 +11,10 @@ import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scripts.lab import chroot, host, layout, releases, state, voices
+from scripts.lab import chroot, host, layout, releases, removal, state, voices
 from scripts.lab.errors import BuildFailed, CommandFailed
 from scripts.lab.layout import Layout
 from scripts.lab.progress import Progress
-from scripts.lab.removal import remove_tree
 from scripts.lab.state import State
 from scripts.lab.steps import run_long, run_short
 
@@ -33,10 +32,11 @@ def build(lab: Layout, release: str, progress: Progress) -> State:
     chroot.need_root()
     lab.directory.mkdir(parents=True, exist_ok=True)
     lab.build_log.write_bytes(b"")
+    removal.refuse_mounts(lab.directory)
     state.forget(lab)
     host.need("debootstrap", "espeak-ng", "sox", "unshare", log=lab.build_log, progress=progress)
-    remove_tree(lab.unfinished_root)
-    remove_tree(lab.root)
+    removal.remove_tree(lab.unfinished_root)
+    removal.remove_tree(lab.root)
     built = _first_that_works(lab, release, progress)
     lab.unfinished_root.rename(lab.root)
     state.write(lab, built)
@@ -61,9 +61,17 @@ def _build_release(lab: Layout, release: str, progress: Progress) -> State:
     _prepare_packages(root)
     progress(f"installing {' '.join(PACKAGES)}")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    run_long(chroot.inside(root, ["apt-get", "update"]), log=lab.build_log, progress=progress, extra=quiet)
+    run_long(
+        "apt-get update",
+        chroot.inside(root, ["apt-get", "update"]),
+        log=lab.build_log,
+        progress=progress,
+        extra=quiet,
+    )
     install = ["apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES]
-    run_long(chroot.inside(root, install), log=lab.build_log, progress=progress, extra=quiet)
+    run_long(
+        "apt-get install", chroot.inside(root, install), log=lab.build_log, progress=progress, extra=quiet
+    )
     run_short(chroot.inside(root, ["apt-get", "clean"]))
     progress("making voices and folders")
     _furnish(root)
@@ -79,11 +87,11 @@ def _build_release(lab: Layout, release: str, progress: Progress) -> State:
 def _bootstrap(lab: Layout, release: str, progress: Progress) -> None:
     """A minimal Debian, from the first mirror that has the release."""
     for mirror in releases.MIRRORS:
-        remove_tree(lab.unfinished_root)
+        removal.remove_tree(lab.unfinished_root)
         progress(f"debootstrap {release} from {mirror}")
         bootstrap = ["debootstrap", "--variant=minbase", release, str(lab.unfinished_root), mirror]
         try:
-            run_long([*chroot.PRIVATE, *bootstrap], log=lab.build_log, progress=progress)
+            run_long("debootstrap", [*chroot.PRIVATE, *bootstrap], log=lab.build_log, progress=progress)
         except CommandFailed:
             if mirror == releases.MIRRORS[-1]:
                 raise

@@ -132,7 +132,7 @@ def _config(options: argparse.Namespace, progress: Progress) -> tuple[int, Answe
         far_host=options.far_host,
         music_dir="moh",
     )
-    written = config.write(settings, options.out)
+    written = config.write(settings, options.out, private=False)  # in a container Asterisk is another user
     try:
         voices.speak_all(options.out / "sounds" / "people")
     except CommandFailed as error:

@@ -75,15 +75,15 @@ def fill(template: str, gaps: Mapping[str, object]) -> str:
     return ConfTemplate(template).substitute(gaps)
 
 
-def write(settings: ConfigSettings, folder: Path) -> list[Path]:
-    """Render into a folder. Files appear whole or not at all, and only their owner reads the password."""
+def write(settings: ConfigSettings, folder: Path, *, private: bool = True) -> list[Path]:
+    """Render into a folder. Files appear whole or not at all, and only their owner reads the password if `private`."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, text in render(settings).items():
         path = folder / name
         new = folder / f".{name}.new"
         new.write_text(text)
-        new.chmod(0o600 if name == "ari.conf" else 0o644)
+        new.chmod(0o600 if private and name == "ari.conf" else 0o644)
         new.replace(path)
         written.append(path)
     return written

@@ -22,8 +22,9 @@ def need(*programs: str, log: Path, progress: Progress) -> None:
         raise CommandFailed(f"please install {', '.join(packages)}: this host has no apt-get to do it with")
     progress(f"installing on this host: {' '.join(packages)}")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    run_long(["apt-get", "update"], log=log, progress=progress, extra=quiet)
+    run_long("apt-get update", ["apt-get", "update"], log=log, progress=progress, extra=quiet)
     run_long(
+        "apt-get install",
         ["apt-get", "install", "--yes", "--no-install-recommends", *packages],
         log=log,
         progress=progress,

@@ -143,6 +143,7 @@ class Lab:
                 self._must_agree(kept, http_port, sip_port, far_port, app)
                 progress(f"already running on http port {kept.http_port}")
                 return
+            asterisk.end_leftover(self.layout)
             chosen = _choose(kept, http_port, sip_port, far_port, app)
             progress(
                 f"starting Asterisk {kept.asterisk_version} on http port {chosen.http_port}, SIP {chosen.sip_port}"
@@ -177,6 +178,7 @@ class Lab:
             if self.is_running:
                 raise StillRunning("the lab is running: stop it first")
             progress(f"removing the lab in {self.directory}")
+            removal.refuse_mounts(self.directory)
             state.forget(self.layout)
             for tree in (self.layout.root, self.layout.unfinished_root):
                 removal.remove_tree(tree)
@@ -283,8 +285,7 @@ class Lab:
             kept = self.state
         except NotBuilt:
             return False
-        was_running = asterisk.is_running(self.layout, kept)
-        asterisk.stop(self.layout, kept)
+        was_running = asterisk.stop(self.layout, kept)
         state.write(self.layout, kept.stopped())
         return was_running
 

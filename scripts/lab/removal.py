@@ -16,13 +16,18 @@ REMOVAL_TIMEOUT_S = 300.0
 
 def remove_tree(folder: Path) -> None:
     """Remove the folder and all in it, or refuse and remove nothing."""
-    real = folder.resolve()
-    if not folder.exists():
-        return
-    mounted = mounts_below(real, Path("/proc/self/mountinfo").read_text())
+    refuse_mounts(folder)
+    if folder.exists():
+        run_short(
+            ["rm", "-rf", "--one-file-system", "--", str(folder.resolve())], timeout_s=REMOVAL_TIMEOUT_S
+        )
+
+
+def refuse_mounts(folder: Path) -> None:
+    """Raise when anything is mounted at or below the folder."""
+    mounted = mounts_below(folder.resolve(), Path("/proc/self/mountinfo").read_text())
     if mounted:
         raise StillRunning(f"{mounted[0]} is a mount point: unmount it first, nothing was removed")
-    run_short(["rm", "-rf", "--one-file-system", "--", str(real)], timeout_s=REMOVAL_TIMEOUT_S)
 
 
 def mounts_below(folder: Path, mountinfo: str) -> list[str]:

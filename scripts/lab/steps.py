@@ -33,7 +33,12 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def run_long(
-    argv: Sequence[str], *, log: Path, progress: Progress, extra: Mapping[str, str] | None = None
+    what: str,
+    argv: Sequence[str],
+    *,
+    log: Path,
+    progress: Progress,
+    extra: Mapping[str, str] | None = None,
 ) -> None:
     """Run to the end, output into the log, its last line shown every ten seconds."""
     with log.open("ab") as output:
@@ -51,7 +56,7 @@ def run_long(
             _end_group(process)
             raise
     if process.returncode:
-        raise CommandFailed(f"{argv[0]} ended with {process.returncode}; the end of {log}:\n{_tail(log, 8)}")
+        raise CommandFailed(f"{what} ended with {process.returncode}; the end of {log}:\n{_tail(log, 8)}")
 
 
 def run_short(argv: Sequence[str], *, timeout_s: float = 30.0, extra: Mapping[str, str] | None = None) -> str:

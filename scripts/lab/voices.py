@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -29,9 +30,12 @@ def speak(sentence: str, target: Path) -> None:
 
 def convert(source: Path, target: Path, form: tuple[str, ...]) -> None:
     """Let sox convert, and put the result in place in one step. Both names may have any suffix; both are wav."""
-    new = target.with_name(f".{target.name}.new")
-    run_short(["sox", "-V1", "-t", "wav", str(source), "-t", "wav", *form, str(new)])
-    new.replace(target)
+    new = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        run_short(["sox", "-V1", "-t", "wav", str(source), "-t", "wav", *form, str(new)])
+        new.replace(target)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def compose_music(folder: Path) -> None:

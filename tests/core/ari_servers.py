@@ -4,9 +4,9 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -126,9 +126,8 @@ class WsAsterisk:
 
 
 @asynccontextmanager
-async def ws_asterisk(**behaviour: Any) -> AsyncIterator[WsAsterisk]:
-    """A running one."""
-    asterisk = WsAsterisk(**behaviour)
+async def serving(asterisk: WsAsterisk) -> AsyncIterator[WsAsterisk]:
+    """Let it listen, on its port or on a free one."""
     async with serve(
         asterisk.talk,
         "127.0.0.1",
@@ -139,6 +138,11 @@ async def ws_asterisk(**behaviour: Any) -> AsyncIterator[WsAsterisk]:
     ) as server:
         asterisk.port = next(iter(server.sockets)).getsockname()[1]
         yield asterisk
+
+
+def ws_asterisk(**behaviour: Any) -> AbstractAsyncContextManager[WsAsterisk]:
+    """A running one."""
+    return serving(WsAsterisk(**behaviour))
 
 
 @dataclass(frozen=True)
@@ -167,22 +171,41 @@ def json_answer(status: int, body: object) -> bytes:
     return http_answer(status, json.dumps(body).encode())
 
 
-@dataclass
 class HttpServer:
     """A raw HTTP responder; the handler writes what it likes, and closes the writer to break the connection."""
 
-    handler: HttpHandler
-    port: int = 0
-    heard: list[Heard] = field(default_factory=list)
-    connections: int = 0
-    open_now: int = 0
-    open_at_most: int = 0
+    def __init__(self, handler: HttpHandler) -> None:
+        self.handler = handler
+        self.port = 0
+        self.heard: list[Heard] = []
+        self.connections = 0
+        self.open_now = 0
+        self.open_at_most = 0
+        self._group = asyncio.TaskGroup()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._server: asyncio.Server | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await self._group.__aexit__(None, None, None)  # what the test raised leaves as it is
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tasks.append(self._group.create_task(self._serve(reader, writer)))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open_now += 1
         self.open_at_most = max(self.open_at_most, self.open_now)
@@ -203,26 +226,6 @@ class HttpServer:
         finally:
             self.open_now -= 1
             writer.close()
-
-
-@asynccontextmanager
-async def http_server(handler: HttpHandler) -> AsyncIterator[HttpServer]:
-    """A running one; what still hangs at the end is cancelled."""
-    responder = HttpServer(handler)
-    async with asyncio.TaskGroup() as group:
-        tasks: list[asyncio.Task[None]] = []
-
-        def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            tasks.append(group.create_task(responder.serve(reader, writer)))
-
-        server = await asyncio.start_server(accepted, "127.0.0.1", 0)
-        responder.port = server.sockets[0].getsockname()[1]
-        try:
-            yield responder
-        finally:
-            server.close()
-            for task in tasks:
-                task.cancel()
 
 
 def always(answer: bytes) -> HttpHandler:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from core.http import FOREIGN, HttpClient, HttpNoAnswer, HttpReply, HttpTimeout, HttpUnreachable, translate
-from tests.core.ari_servers import Heard, always, http_answer, http_server, json_answer, until
+from tests.core.ari_servers import Heard, HttpServer, always, http_answer, json_answer, until
 
 
 def exceptions_of_httpx() -> Iterator[type[Exception]]:
@@ -56,7 +56,7 @@ async def test_an_address_that_is_none_is_unreachable() -> None:
 async def test_an_answer_has_status_headers_and_content() -> None:
     """Statuses are not judged here, and header names are in lower case."""
     async with (
-        http_server(always(json_answer(418, {"a": 1}))) as server,
+        HttpServer(always(json_answer(418, {"a": 1}))) as server,
         HttpClient(server.url + "/ari") as client,
     ):
         reply = await client.request("POST", "x/y%2Fz", params={"q": "a b"}, json={"k": "v"})
@@ -72,7 +72,7 @@ async def test_credentials_travel_in_the_header_and_in_no_message() -> None:
         writer.close()
 
     async with (
-        http_server(drop) as server,
+        HttpServer(drop) as server,
         HttpClient(server.url, username="lk", password="hunter2") as client,
     ):
         with pytest.raises(HttpNoAnswer) as raised:
@@ -88,7 +88,7 @@ async def test_a_dropped_connection_may_have_happened() -> None:
     async def drop(_heard: Heard, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
-    async with http_server(drop) as server, HttpClient(server.url) as client:
+    async with HttpServer(drop) as server, HttpClient(server.url) as client:
         with pytest.raises(HttpNoAnswer) as raised:
             await client.request("POST", "x")
     assert raised.value.may_have_happened
@@ -104,7 +104,7 @@ async def test_the_deadline_covers_an_answer_that_drips() -> None:
             writer.write(b".")
             await asyncio.sleep(0.02)
 
-    async with http_server(drip) as server, HttpClient(server.url) as client:
+    async with HttpServer(drip) as server, HttpClient(server.url) as client:
         began = time.monotonic()
         with pytest.raises(HttpNoAnswer, match=r"within 0\.3 s"):
             await client.request("GET", "x", timeout_s=0.3)
@@ -118,7 +118,7 @@ async def test_connections_stay_within_the_limit_and_work_in_parallel() -> None:
         await asyncio.sleep(0.2)
         writer.write(json_answer(200, {}))
 
-    async with http_server(slow) as server, HttpClient(server.url, max_connections=20) as client:
+    async with HttpServer(slow) as server, HttpClient(server.url, max_connections=20) as client:
         began = time.monotonic()
         await asyncio.gather(*(client.request("GET", "x") for _ in range(20)))
         assert time.monotonic() - began < 1
@@ -128,7 +128,7 @@ async def test_connections_stay_within_the_limit_and_work_in_parallel() -> None:
 
 async def test_one_after_another_uses_one_connection() -> None:
     """An idle connection is used again."""
-    async with http_server(always(json_answer(200, {}))) as server, HttpClient(server.url) as client:
+    async with HttpServer(always(json_answer(200, {}))) as server, HttpClient(server.url) as client:
         for _ in range(5):
             await client.request("GET", "x")
     assert server.connections == 1
@@ -142,7 +142,7 @@ async def test_waiting_for_a_connection_in_vain_sent_nothing() -> None:
 
     timeout = HttpTimeout(pool_s=0.1)
     async with (
-        http_server(never) as server,
+        HttpServer(never) as server,
         HttpClient(server.url, max_connections=1, timeout=timeout) as client,
     ):
         async with asyncio.TaskGroup() as group:
@@ -162,7 +162,7 @@ async def test_a_cancelled_request_gives_its_connection_back() -> None:
             await asyncio.sleep(60)
         writer.write(json_answer(200, {}))
 
-    async with http_server(handler) as server, HttpClient(server.url, max_connections=1) as client:
+    async with HttpServer(handler) as server, HttpClient(server.url, max_connections=1) as client:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await client.request("GET", "never")
@@ -173,20 +173,20 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
     """Asterisk is beside us; a proxy that somebody set for downloads must not see it."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
-    async with http_server(always(json_answer(200, {}))) as server, HttpClient(server.url) as client:
+    async with HttpServer(always(json_answer(200, {}))) as server, HttpClient(server.url) as client:
         assert (await client.request("GET", "x")).status == 200
 
 
 async def test_redirects_are_answers() -> None:
     """Credentials are not carried to where somebody points."""
     moved = http_answer(302, extra="Location: http://127.0.0.1:9/\r\n")
-    async with http_server(always(moved)) as server, HttpClient(server.url) as client:
+    async with HttpServer(always(moved)) as server, HttpClient(server.url) as client:
         assert (await client.request("GET", "x")).status == 302
 
 
 async def test_files_and_fields_make_a_form() -> None:
     """Speech goes to a vendor as a form with a file in it."""
-    async with http_server(always(json_answer(200, {}))) as server, HttpClient(server.url) as client:
+    async with HttpServer(always(json_answer(200, {}))) as server, HttpClient(server.url) as client:
         await client.request(
             "POST", "x", form={"model": "m"}, files={"file": ("a.wav", b"RIFF", "audio/wav")}
         )

@@ -1,14 +1,17 @@
 """The engine: each kind of state on its good and its bad way, the whole of marketing, and what no order of events may do."""
 
+import random
 from dataclasses import FrozenInstanceError
 
 import pytest
+from hypothesis import event as note
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from logic.flow.compiled import CompiledFlow
 from logic.flow.effects import Effect, End, Record, Say, SetOutcome
 from logic.flow.engine import MAX_KEYS, FlowState, Phase, start, step
-from logic.flow.errors import StateRefused
+from logic.flow.errors import FlowErrors, StateRefused
 from logic.flow.events import CallEnded, CallStarted, FlowEvent, Heard, HeardKind, Pressed, Said
 from logic.flow.guards import KEYS, Direction
 from logic.outcomes import Outcome
@@ -42,7 +45,7 @@ SPEECH, EMPTY, FAILED = HeardKind.SPEECH, HeardKind.EMPTY, HeardKind.FAILED
 
 
 def run(
-    events: list[FlowEvent], direction: Direction = Direction.OUTBOUND, flow: object = None
+    events: list[FlowEvent], direction: Direction = Direction.OUTBOUND
 ) -> tuple[FlowState, list[tuple[Effect, ...]]]:
     """Feed events to a new conversation of EVERY_KIND; return where it came to and the effects of each event."""
     state = start(EVERY_KIND, direction)
@@ -175,8 +178,9 @@ def test_the_goodbye_of_an_end_is_not_counted() -> None:
         "  bye: {kind: end, say: [goodby]}\n"
     )
     state = start(flow, Direction.OUTBOUND)
-    for event in (CallStarted(), Said(1), Heard(2, EMPTY)):
-        state, effects = step(flow, state, event)
+    for event in (CallStarted(), Said(1)):
+        state, _ = step(flow, state, event)
+    _, effects = step(flow, state, Heard(2, EMPTY))
     assert effects == (Say(3, ("goodby",)),)
 
 
@@ -371,22 +375,20 @@ def _likely(draw: st.DrawFn) -> list[FlowEvent]:
 @settings(max_examples=300)
 @given(_FLOW, st.sampled_from(Direction), st.lists(_EVENT, max_size=25) | _likely())
 def test_no_order_of_events_breaks_what_always_holds(
-    flow: object, direction: Direction, events: list[FlowEvent]
+    flow: CompiledFlow, direction: Direction, events: list[FlowEvent]
 ) -> None:
     """Nothing raises; at most one End and nothing after it; nothing after the hangup; turns rise by one; the limit holds.
 
     Run again, and stored and resumed at every step, it gives the same.
     """
-    assert flow is MARKETING or flow is EVERY_KIND
-    compiled = MARKETING if flow is MARKETING else EVERY_KIND
-    state = again = start(compiled, direction, {"name": "Ann", "n": 3, "known": True})
+    state = again = start(flow, direction, {"name": "Ann", "n": 3, "known": True})
     over = False
     turns = 0
     for event in events:
         before = state
-        state, effects = step(compiled, state, event)
-        assert step(compiled, before, event) == (state, effects)
-        again, effects_again = step(compiled, FlowState.from_json(again.to_json(), compiled), event)
+        state, effects = step(flow, state, event)
+        assert step(flow, before, event) == (state, effects)
+        again, effects_again = step(flow, FlowState.from_json(again.to_json(), flow), event)
         assert (again, effects_again) == (state, effects)
 
         assert not (over and effects)
@@ -404,7 +406,58 @@ def test_no_order_of_events_breaks_what_always_holds(
         over = over or bool(ends) or isinstance(event, CallEnded)
         assert over == state.is_over
         assert sum(count for _, count in state.visits) <= 1 + 4 * len(events)
-    assert turns <= (compiled.limits.max_turns or 0) + 1
+    assert turns <= (flow.limits.max_turns or 0) + 1
+
+
+_NAMES = ["s0", "s1", "s2"]
+_GUARDS = ["visits(%s) < 2", "heard(empty) and visits(%s) < 3", "visits(%s) < 3", "heard(speech)"]
+
+
+@st.composite
+def _circling(draw: st.DrawFn) -> str:
+    """A scenario of a few questions that lead to each other, with guards of all sorts."""
+    where = st.sampled_from(["bye", *_NAMES])
+    routes = ", ".join(
+        f"{{when: heard(speech), goto: {name}}}" for name in _NAMES
+    )  # so that all are reachable
+    lines = [
+        "start: hello",
+        "states:",
+        "  hello: {kind: say, say: [hello], next: open}",
+        f"  open: {{kind: branch, routes: [{routes}], otherwise: {draw(st.sampled_from(_NAMES))}}}",
+        "  bye: {kind: end}",
+    ]
+    for name in _NAMES:
+        lines.append(f"  {name}: {{kind: record, next: after_{name}}}")
+        lines.append(f"  after_{name}:\n    kind: branch\n    routes:")
+        for _ in range(draw(st.integers(1, 2))):
+            guard = draw(st.sampled_from(_GUARDS)).replace("%s", draw(st.sampled_from(_NAMES)))
+            lines.append(f"      - {{when: {guard}, goto: {draw(where)}}}")
+        lines.append(f"    otherwise: {draw(st.sampled_from(['bye', 'bye', 'bye', *_NAMES]))}")
+    return "\n".join(lines) + "\n"
+
+
+@settings(max_examples=300)
+@given(_circling(), st.randoms(use_true_random=False))
+def test_what_the_checks_let_through_always_ends(body: str, people: random.Random) -> None:
+    """FS022 holds what it says: without any limit on turns, whatever people answer, an end of the scenario is reached."""
+    try:
+        flow = flow_of(body)
+    except FlowErrors as error:
+        note(str({p.code for p in error.problems}))
+        return
+    note("let through")
+    state, effects = step(flow, start(flow, Direction.OUTBOUND), CallStarted())
+    for _ in range(2000):
+        if state.is_over:
+            break
+        answer = (
+            Said(state.turn)
+            if state.phase is Phase.SAYING
+            else Heard(state.turn, people.choice(list(HeardKind)))
+        )
+        state, effects = step(flow, state, answer)
+    assert effects[-1] == End("bye")
 
 
 # ------------------------------------------------------------------------------------ stored and resumed

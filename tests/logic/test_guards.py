@@ -138,18 +138,18 @@ def test_any_text_is_a_guard_or_a_guard_error(text: str) -> None:
     try:
         guard = parse_guard(text, NAMES)
     except GuardError as error:
-        assert 1 <= error.column <= len(text) + 1
-        assert error.sentence
+        column, sentence = error.column, error.sentence
     else:
         assert isinstance(holds(guard, QUIET), bool)
         assert isinstance(holds(guard, BUSY), bool)
+        return
+    assert 1 <= column <= len(text) + 1
+    assert sentence
 
 
-_ATOM = st.sampled_from(
-    ["heard(speech)", "heard(empty)", "pressed(any)", 'direction == "inbound"', "visits(hello) < 3"]
-)
+_ATOM_TEXTS = ["heard(speech)", "heard(empty)", "pressed(any)", 'direction == "inbound"', "visits(hello) < 3"]
 _GUARD = st.recursive(
-    _ATOM,
+    st.sampled_from(_ATOM_TEXTS),
     lambda inner: (
         inner.map(lambda part: f"not ({part})")
         | st.tuples(inner, inner).map(lambda pair: f"({pair[0]}) and ({pair[1]})")
@@ -167,9 +167,6 @@ def test_guards_agree_with_python(text: str, view: View) -> None:
     for atom, fact in facts.items():
         python = python.replace(atom, str(fact))
     assert holds(parse_guard(text, NAMES), view) is eval(python)  # noqa: S307 - made of True, False, and, or, not, ()
-
-
-_ATOM_TEXTS = ["heard(speech)", "heard(empty)", "pressed(any)", 'direction == "inbound"', "visits(hello) < 3"]
 
 
 @pytest.mark.parametrize(

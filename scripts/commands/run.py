@@ -1,0 +1,118 @@
+"""`run`: the engine, until somebody asks it to leave."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC
+from typing import Annotated, Final
+
+import typer
+
+from config.settings import Settings
+from core.build import build_id
+from core.logs import log_event, setup_logging
+from core.store import RunStart
+from integrations.control.server import ControlServer
+from scripts.commands.leaving import Code, Stop, plainly, put_json
+from scripts.commands.wiring import Given, Wiring, given_to
+from sessions.engine import Engine
+from sessions.role import Role
+
+_log = logging.getLogger(__name__)
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+REPLACED: Final = "replaced"
+
+_HELP = """Run the engine: it takes calls, places them when asked to, and leaves on SIGTERM or Ctrl-C.
+
+Leaving lets running calls go on for DRAIN_GRACE_S; a second signal hangs them up. While Asterisk is not there the
+engine keeps trying.
+
+\b
+Examples:
+  python main.py run
+  python main.py run --take-over      the engine that held the application is dead, I am sure
+  python main.py --env-file /etc/linekeeper.env run --json
+"""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(help=_HELP)
+    def run(
+        ctx: typer.Context,
+        take_over: Annotated[
+            bool, typer.Option("--take-over", help="Take the application even if another engine seems to hold it.")
+        ] = False,
+        as_json: Annotated[
+            bool, typer.Option("--json", help="Logs as JSON lines on stderr; states as JSON on stdout.")
+        ] = False,
+    ) -> None:
+        run_engine(given_to(ctx), take_over=take_over, as_json=as_json)
+
+
+def run_engine(given: Given, *, take_over: bool, as_json: bool) -> None:
+    """Run until asked to leave. Ends the process with a code when something is in the way."""
+    with plainly(as_json=as_json):
+        settings = given.settings()
+    setup_logging(settings.log.level, "json" if as_json else settings.log.format)
+    with plainly(as_json=as_json, ari=settings.ari):
+        asyncio.run(_run(given.wiring, settings, take_over=take_over, as_json=as_json))
+
+
+async def _run(wiring: Wiring, settings: Settings, *, take_over: bool, as_json: bool) -> None:
+    with _signals() as asked:
+        async with wiring.open_engine(settings, role=Role(take_over=take_over)) as engine:
+            _announce(engine, settings)
+            async with asyncio.TaskGroup() as tasks:
+                helpers = [
+                    tasks.create_task(_obey(engine, asked), name="signals"),
+                    tasks.create_task(_tell_when_ready(engine, as_json=as_json), name="ready"),
+                ]
+                async with ControlServer(engine, settings.storage.data_dir):
+                    async with engine.working():
+                        why = await engine.left()
+                for helper in helpers:
+                    helper.cancel()
+    log_event(_log, logging.INFO, "APP_END", why=why)
+    if as_json:
+        put_json({"state": "ended", "why": why})
+    if why == REPLACED:
+        raise Stop(
+            Code.TAKEN,
+            f"another engine took the application {settings.ari.app_name!r} over: stop one of the two, or give each an"
+            " ARI_APP_NAME of its own",
+        )
+
+
+def _announce(engine: Engine, settings: Settings) -> None:
+    """The first line of a run, and what its reader should know before anything goes wrong."""
+    log_event(
+        _log,
+        logging.INFO,
+        "APP_START",
+        build=build_id(),
+        app=settings.ari.app_name,
+        engine=settings.ari.engine_name,
+        data_dir=str(settings.storage.data_dir),
+        **_run_fields(engine.run),
+    )
+    for warning in settings.warnings:
+        log_event(_log, logging.WARNING, "setting_will_not_work", warning=warning)
+    for refusal in engine.manager.scenarios.refused.values():
+        for problem in refusal.problems:
+            log_event(_log, logging.WARNING, "scenario_refused", file=refusal.file, problem=str(problem))
+    if not engine.manager.scenarios.flows:
+        log_event(_log, logging.WARNING, "no_scenario", folder=str(settings.calls.scenarios_dir))
+
+
+def _run_fields(run: RunStart) -> dict[str, object]:
+    previous = run.previous_run
+    fields: dict[str, object] = {"run": run.run_id, "last_run": run.previous.value}
+    if previous is not None:
+        fields["last_run_started"] = previous.started_at.astimezone(UTC).isoformat(timespec="seconds")
+        fields["last_run_how"] = previous.how
+    return fields
