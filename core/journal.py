@@ -6,7 +6,7 @@ the monotonic time the decider was given. The last line of a journal that was cl
 
 A line is handed to the operating system, whole and in one call, before `write` returns: who handles the next event
 only afterwards loses nothing when the process is killed. It is not synced: a power cut may take the last seconds.
-`scripts/bench/store.py` measures a line: about 6 µs for a typical event, of which the system call takes 1.5.
+`scripts/bench/store.py` measures a line: 11 µs for a channel event of 380 bytes, of which the system call takes 1.5.
 """
 
 import base64

@@ -104,7 +104,9 @@ def read_holder(path: Path) -> HolderNow | None:
     try:
         holder = _parse(_content(fd))
         if holder is not None and holder.left:
-            return HolderNow(holder, alive=False)  # without touching the lock: an engine may be about to take it
+            return HolderNow(
+                holder, alive=False
+            )  # without touching the lock: an engine may be about to take it
         return HolderNow(holder, alive=not _lock(fd, fcntl.LOCK_SH, tries=1))
     finally:
         os.close(fd)

@@ -120,7 +120,7 @@ class Call:
                 while self._state.ending is None:
                     self._handle(await self._mailbox.get())
                 await self._dismiss(worker)
-        except* Exception as faults:  # the call's supervisor: one call's fault must not become another's
+        except* Exception as faults:  # noqa: BLE001  # the call's supervisor: one call's fault must not become another's
             log_event(_log, logging.ERROR, "call_crashed", call_id=self.call_id, exc_info=faults)
             self._state, _ = decide(self._state, StopRequested("crashed"), self._clock.now())
 

@@ -33,6 +33,7 @@ from sessions.commands import (
     StartRecording,
 )
 from sessions.events import (
+    ASKED,
     Begin,
     CallEvent,
     DialProgress,
@@ -149,6 +150,9 @@ def decide(state: CallState, event: CallEvent, now: float) -> Step:
             return state, _questions(state)
         case StillRunning():
             return state, _wait_timer(state.waiting)
+        case StopRequested(reason) if reason == ASKED:
+            reached = state.customer.is_answered or state.plan.direction == "inbound"
+            return _end(state, Outcome.UNKNOWN if reached else Outcome.ABANDONED, reason), _NOTHING
         case StopRequested(reason):
             return _end(state, Outcome.FAILED_TECHNICAL, reason, _STOP_ERRORS.get(reason, "")), _NOTHING
         case _:  # a leg that is not (or no longer) ours

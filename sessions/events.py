@@ -4,6 +4,7 @@ Everything a call ever learns is one of these values, in the order in which it l
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from core.ids import ChannelId, PlaybackId, RecordingName
 from sessions.commands import Command
@@ -126,6 +127,10 @@ class TimerFired:
 
     name: str
     n: int = 0
+
+
+ASKED: Final = "asked"
+"""The reason of a stop that a person asked for: no fault of anyone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,8 @@ class WebSocketPool:
                 reason = str(problem)
             except AriError as problem:
                 reason = str(problem)
+            if not reason:
+                continue
             if reason != said:
                 log_event(log, logging.WARNING, "ari_rest_socket_down", app=socket.app, reason=reason)
                 said = reason

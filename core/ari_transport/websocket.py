@@ -100,13 +100,14 @@ class RestSocket:
     async def live(self, came_up: Callable[[], None]) -> str:
         """Open, find out whether Asterisk answers, serve until the connection ends, and say why it ended.
 
+        Nothing is said when the socket was given up by us because of a 409 that sticks: it may be opened again at once.
         Raises AriUnreachable or AriRefused when it does not open, and NoRest when the first request finds no answer.
         """
         async with self._open_socket(self.app) as socket:
             self._counts.connections += 1
             self.served = 0
             self._socket = socket
-            reason = "closed by us"
+            reason = ""
             try:
                 await self._prove(socket)
                 self._is_up = True
@@ -118,7 +119,7 @@ class RestSocket:
                 self._is_up = False
                 self._is_retiring = False
                 self._socket = None
-                self._lose_waiting(reason)
+                self._lose_waiting(reason or "given up with requests under way")
         return reason
 
     async def send(self, request: Request, *, timeout_s: float) -> Response:

@@ -4,8 +4,8 @@ Two ways to write, one queue, so a caller's writes keep their order:
 
 * `await db.durable(what, unit)` returns once the commit is on the disk itself (`synchronous=FULL`). Permits,
   suppressions, outcomes and the outbox go this way.
-* `db.relaxed(what, unit)` returns at once (`synchronous=NORMAL`). What it wrote survives the death of the process once
-  it is committed, but perhaps not a power cut. `await db.flush()` waits for everything queued so far.
+* `db.relaxed(what, unit)` returns at once (`synchronous=NORMAL`). It is committed within some 20 ms; from then on it
+  survives the death of the process, but perhaps not a power cut. `await db.flush()` waits for everything queued so far.
 
 Reads see everything that was queued before them. Nothing above this package sees an `sqlite3` exception.
 """

@@ -5,13 +5,19 @@ transaction is being committed the next units gather; they go to the thread toge
 its own result. A unit that fails takes nothing with it: the transaction is rolled back and run again with a savepoint
 around every unit, so a unit may run more than once and must do nothing but speak to the connection it is given.
 
-aiosqlite has no public way to run a function in its thread: a transaction of two inserts is four awaited statements
-there. Measured with `scripts/bench/store.py` (two cores, fsync about 0.1 ms, two inserts per unit, synchronous=FULL),
-units per second, aiosqlite against this writer: one caller 1,700 against 2,700; 64 callers 2,000 against 29,000.
+Units that nobody waits for linger a moment, to go along with one that somebody waits for.
 
-Python's default switch interval (5 ms) starves any such thread while the event loop is busy: a loop that never sleeps
-but enters `select` every half millisecond kept it waiting for 16 s (64 callers, 57 units per second). With 0.5 ms it
-was 4,100 per second, so starting the writer lowers the interval, for the whole process.
+aiosqlite has no public way to run a function in its thread: a transaction of two inserts is four awaited statements
+there. `scripts/bench/store.py` on two shared cores, synchronous=FULL, fsync 0.1 to 2 ms, transactions per second:
+
+    callers   loop    aiosqlite, two plain inserts    this writer, a permit (two rows, seven indexes)
+    64        idle    600 to 2,800                    3,600 to 10,300
+    64        busy    20 to 120 (p99 1 to 17 s)       2,400 to 6,700 (p99 13 to 90 ms)
+
+Python's default switch interval (5 ms) starves any thread beside a loop that never rests but enters `select` before the
+interval is over: the thread is woken, finds the interpreter taken again, and starts waiting anew. With 64 callers the
+longest wait was 16 s at 5 ms, 11 s at 0.5 ms, and 0.2 s at 0.1 ms; so starting the writer lowers the interval to that,
+for the whole process.
 """
 
 import asyncio
@@ -32,7 +38,9 @@ T = TypeVar("T")
 Unit = Callable[[sqlite3.Connection], T]
 
 MAX_BATCH: Final = 500  # units in one transaction: the thread is back for the next within some 10 ms
-LINGER_S: Final = 0.02  # what nobody waits for goes along with the next write that somebody does, or after this time
+LINGER_S: Final = (
+    0.02  # what nobody waits for goes along with the next write that somebody does, or after this time
+)
 SWITCH_INTERVAL_S: Final = 0.0001
 
 _FULL: Final = "PRAGMA synchronous = FULL"

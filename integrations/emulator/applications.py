@@ -31,19 +31,6 @@ def connect(world: World, names: tuple[str, ...], sink: Sink | None, *, subscrib
     return socket.id
 
 
-def disconnect(world: World, socket_id: int) -> None:
-    """A socket is closed. Its applications stay while they are subscribed to something."""
-    socket = world.sockets.pop(socket_id, None)
-    if socket is None:
-        return
-    socket.is_open = False
-    for name in socket.apps:
-        app = world.apps.get(name)
-        if app is not None and app.socket == socket_id:
-            app.socket = None
-            events.bury_if_dead(world, app)
-
-
 # ---- requests
 
 

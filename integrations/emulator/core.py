@@ -98,7 +98,9 @@ class Emulator:
     def disconnect(self, socket_id: SocketId, now: float) -> None:
         """The client closed its websocket."""
         self._begin(now)
-        applications.disconnect(self.world, socket_id)
+        socket = self.world.sockets.get(socket_id)
+        if socket is not None:
+            events.close(self.world, socket)
         self._end()
 
     def take_events(self, socket_id: SocketId) -> list[Event]:
@@ -167,9 +169,10 @@ class Emulator:
         """Asterisk, or the network, closes one event websocket."""
         self._begin(now)
         socket = self.world.sockets.get(socket_id)
-        applications.disconnect(self.world, socket_id)
-        if socket is not None and socket.sink is not None:
-            socket.sink(None)
+        if socket is not None:
+            events.close(self.world, socket)
+            if socket.sink is not None:
+                socket.sink(None)
         self._end()
 
     def watch(self, watcher: Callable[[], None]) -> Callable[[], None]:

@@ -65,9 +65,20 @@ def put(world: World, socket: Socket, event: Event) -> None:
         return
     if len(socket.events) >= world.settings.socket_queue:
         world.counters["sockets_cut_off"] += 1
-        socket.is_open = False
+        close(world, socket)
         return
     socket.events.append(event)
+
+
+def close(world: World, socket: Socket) -> None:
+    """A socket is closed, by either side. Its applications stay while they are subscribed to something."""
+    world.sockets.pop(socket.id, None)
+    socket.is_open = False
+    for name in socket.apps:
+        app = world.apps.get(name)
+        if app is not None and app.socket == socket.id:
+            app.socket = None
+            bury_if_dead(world, app)
 
 
 def base(world: World, kind: str) -> Event:

@@ -46,12 +46,10 @@ def make_app(open_engine: OpenEngine, load_scenarios: LoadScenarios) -> Callable
             app(prog_name=_PROGRAM)
         except SystemExit as leaving:
             return leaving.code if isinstance(leaving.code, int) else Code.FAILED
-        except Exception as error:  # the process's supervisor: says once what nobody foresaw
+        except Exception as error:  # noqa: BLE001  # the process's supervisor: says once what nobody foresaw
             if not logging.getLogger().handlers:
                 setup_logging("WARNING")
-            _log.critical(
-                "command_broke", exc_info=error, extra={"event": "command_broke", "fields": {}}
-            )
+            _log.critical("command_broke", exc_info=error, extra={"event": "command_broke", "fields": {}})
             print(f"a fault of ours stopped this command: {type(error).__name__}: {error}", file=sys.stderr)
             return Code.FAILED
         return Code.OK
@@ -61,9 +59,7 @@ def make_app(open_engine: OpenEngine, load_scenarios: LoadScenarios) -> Callable
 
 def build_app(wiring: Wiring) -> typer.Typer:
     """The application itself; `make_app` runs it, tests look at it."""
-    app = typer.Typer(
-        help=_HELP, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
-    )
+    app = typer.Typer(help=_HELP, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
     @app.callback(invoke_without_command=True)
     def root(

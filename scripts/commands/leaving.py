@@ -16,11 +16,11 @@ import typer
 from config.errors import SettingsError
 from config.groups import AriSettings
 from core.errors import (
+    ApplicationTaken,
     AriError,
     AriGone,
     AriNonsense,
     AriUnauthorized,
-    ApplicationTaken,
     LinekeeperError,
     LockHeld,
 )
@@ -119,9 +119,7 @@ def _about_asterisk(error: AriError, ari: AriSettings | None) -> str:
                 " its ari.conf who is not read-only"
             )
         case AriGone():
-            return (
-                f"what answers{where} knows no ARI: set ARI_BASE_URL (it ends in /ari), or load Asterisk's res_ari"
-            )
+            return f"what answers{where} knows no ARI: set ARI_BASE_URL (it ends in /ari), or load Asterisk's res_ari"
         case AriNonsense():
             return f"what answers{where} is not Asterisk's ARI: set ARI_BASE_URL to Asterisk's HTTP port, ending in /ari"
         case _:

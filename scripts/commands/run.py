@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
 from datetime import UTC
 from typing import Annotated, Final
 
@@ -16,13 +14,13 @@ from core.logs import log_event, setup_logging
 from core.store import RunStart
 from integrations.control.server import ControlServer
 from scripts.commands.leaving import Code, Stop, plainly, put_json
+from scripts.commands.signals import Signals, listening
 from scripts.commands.wiring import Given, Wiring, given_to
 from sessions.engine import Engine
 from sessions.role import Role
 
 _log = logging.getLogger(__name__)
 
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 REPLACED: Final = "replaced"
 
 _HELP = """Run the engine: it takes calls, places them when asked to, and leaves on SIGTERM or Ctrl-C.
@@ -45,7 +43,8 @@ def add_to(app: typer.Typer) -> None:
     def run(
         ctx: typer.Context,
         take_over: Annotated[
-            bool, typer.Option("--take-over", help="Take the application even if another engine seems to hold it.")
+            bool,
+            typer.Option("--take-over", help="Take the application even if another engine seems to hold it."),
         ] = False,
         as_json: Annotated[
             bool, typer.Option("--json", help="Logs as JSON lines on stderr; states as JSON on stdout.")
@@ -64,7 +63,7 @@ def run_engine(given: Given, *, take_over: bool, as_json: bool) -> None:
 
 
 async def _run(wiring: Wiring, settings: Settings, *, take_over: bool, as_json: bool) -> None:
-    with _signals() as asked:
+    with listening() as asked:
         async with wiring.open_engine(settings, role=Role(take_over=take_over)) as engine:
             _announce(engine, settings)
             async with asyncio.TaskGroup() as tasks:
@@ -95,6 +94,7 @@ def _announce(engine: Engine, settings: Settings) -> None:
         logging.INFO,
         "APP_START",
         build=build_id(),
+        pid=os.getpid(),
         app=settings.ari.app_name,
         engine=settings.ari.engine_name,
         data_dir=str(settings.storage.data_dir),
@@ -116,3 +116,17 @@ def _run_fields(run: RunStart) -> dict[str, object]:
         fields["last_run_started"] = previous.started_at.astimezone(UTC).isoformat(timespec="seconds")
         fields["last_run_how"] = previous.how
     return fields
+
+
+async def _obey(engine: Engine, asked: Signals) -> None:
+    """The first signal asks the engine to leave, the second takes away the grace of the calls that still run."""
+    engine.leave(await asked.get())
+    name = await asked.get()
+    log_event(_log, logging.WARNING, "no_more_grace", signal=name, calls=len(engine.manager.calls))
+    engine.manager.stop_all("shutdown")
+
+
+async def _tell_when_ready(engine: Engine, *, as_json: bool) -> None:
+    await engine.ready()
+    if as_json:
+        put_json({"state": "ready", "run": engine.run.run_id, "pid": os.getpid()})

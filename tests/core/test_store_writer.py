@@ -121,6 +121,22 @@ async def test_what_waits_is_committed_together(tmp_path: Path, migrations: Path
         assert await notes(db) == list(range(100))
 
 
+async def test_relaxed_writes_go_along_with_the_next_durable_one_or_soon_by_themselves(
+    tmp_path: Path, migrations: Path, clock: Clock
+) -> None:
+    """They cost no transaction of their own while there is traffic, and are not left lying when there is none."""
+    async with Database.open(tmp_path / "x.db", clock, migrations=migrations) as db:
+        assert db.relaxed("note", note(1))
+        assert db.relaxed("note", note(2))
+        await db.durable("note", note(3))
+        assert (db.stats.batches, db.stats.units) == (1, 3)
+        assert db.relaxed("note", note(4))
+        async with asyncio.timeout(5):
+            while db.stats.waiting:
+                await asyncio.sleep(0.01)
+        assert (db.stats.batches, db.stats.units) == (2, 4)
+
+
 async def test_a_failing_unit_fails_alone(tmp_path: Path, migrations: Path, clock: Clock) -> None:
     """Neighbours in the same transaction are written, the failing one leaves nothing, and each hears its own."""
     async with Database.open(tmp_path / "x.db", clock, migrations=migrations) as db:

@@ -39,7 +39,11 @@ def test_dial_is_told_by_events(box: Box) -> None:
 
 @pytest.mark.parametrize(
     ("person", "statuses", "cause", "after_s"),
-    [("busy", ["", "BUSY"], 17, 0.5), ("congestion", ["", "CONGESTION"], 34, 0.5), ("rejects", [""], 21, 0.0)],
+    [
+        ("busy", ["", "BUSY"], 17, 0.5),
+        ("congestion", ["", "CONGESTION"], 34, 0.5),
+        ("rejects", [""], 21, 0.0),
+    ],
 )
 def test_who_cannot_be_had(box: Box, person: str, statuses: list[str], cause: int, after_s: float) -> None:
     """BUSY and CONGESTION at once and the end when the far half lets go; a rejection has no final Dial event."""

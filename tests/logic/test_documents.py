@@ -164,7 +164,7 @@ def test_an_empty_file_holds_nothing() -> None:
     assert read_document("# nothing\n", "d.yaml").value is None
 
 
-@settings(max_examples=300)
+@settings(max_examples=200, deadline=None)
 @given(
     st.text(alphabet=st.characters(), max_size=60)
     | st.text(alphabet="ab:-{}[],&*!%|>'\"#?\n \t\\0uU~", max_size=60)
@@ -188,6 +188,7 @@ _PLAIN = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(_PLAIN)
 def test_what_another_writer_wrote_is_read_back(value: object) -> None:
     """Values dumped by PyYAML, with all text quoted, come back the same."""

@@ -1,6 +1,6 @@
 """The engine: each kind of state on its good and its bad way, the whole of marketing, and what no order of events may do."""
 
-import random
+import itertools
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -372,7 +372,7 @@ def _likely(draw: st.DrawFn) -> list[FlowEvent]:
     return events
 
 
-@settings(max_examples=300)
+@settings(max_examples=200, deadline=None)
 @given(_FLOW, st.sampled_from(Direction), st.lists(_EVENT, max_size=25) | _likely())
 def test_no_order_of_events_breaks_what_always_holds(
     flow: CompiledFlow, direction: Direction, events: list[FlowEvent]
@@ -437,25 +437,21 @@ def _circling(draw: st.DrawFn) -> str:
     return "\n".join(lines) + "\n"
 
 
-@settings(max_examples=300)
-@given(_circling(), st.randoms(use_true_random=False))
-def test_what_the_checks_let_through_always_ends(body: str, people: random.Random) -> None:
+@settings(max_examples=200, deadline=None)
+@given(_circling(), st.lists(st.sampled_from(HeardKind), min_size=1, max_size=3))
+def test_what_the_checks_let_through_always_ends(body: str, people: list[HeardKind]) -> None:
     """FS022 holds what it says: without any limit on turns, whatever people answer, an end of the scenario is reached."""
     try:
         flow = flow_of(body)
-    except FlowErrors as error:
-        note(str({p.code for p in error.problems}))
+    except FlowErrors:
+        note("refused")
         return
     note("let through")
     state, effects = step(flow, start(flow, Direction.OUTBOUND), CallStarted())
-    for _ in range(2000):
+    for kind in itertools.islice(itertools.cycle(people), 500):
         if state.is_over:
             break
-        answer = (
-            Said(state.turn)
-            if state.phase is Phase.SAYING
-            else Heard(state.turn, people.choice(list(HeardKind)))
-        )
+        answer = Said(state.turn) if state.phase is Phase.SAYING else Heard(state.turn, kind)
         state, effects = step(flow, state, answer)
     assert effects[-1] == End("bye")
 
@@ -514,6 +510,7 @@ def test_a_damaged_state_is_refused(old: str, new: str) -> None:
         FlowState.from_json(text.replace(old, new, 1), MARKETING)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40) | st.binary(max_size=40))
 def test_any_text_is_a_state_or_refused(text: str | bytes) -> None:
     """Nothing but StateRefused is raised."""

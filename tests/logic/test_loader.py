@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logic.documents.problems import YamlCode
@@ -426,6 +426,7 @@ def test_the_example_for_authors_passes() -> None:
 _LINES = (HEADER + GOOD).splitlines(keepends=True)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_file_is_loaded_or_refused_and_nothing_else(data: st.DataObject) -> None:
     """Lines dropped, doubled, swapped, characters changed: FlowErrors with places inside the file, or a flow."""

@@ -89,10 +89,10 @@ class House:
 
     def assert_nothing_left(self, engine: Engine) -> None:
         """No channel, no bridge, no index entry."""
-        assert [] == [channel.id for channel in self.emulator.live_channels()]
-        assert [] == [bridge.id for bridge in self.emulator.live_bridges()]
-        assert 0 == len(engine.manager.calls)
-        assert 0 == engine.manager.indexed_callers
+        assert [channel.id for channel in self.emulator.live_channels()] == []
+        assert [bridge.id for bridge in self.emulator.live_bridges()] == []
+        assert len(engine.manager.calls) == 0
+        assert engine.manager.indexed_callers == 0
 
 
 async def place(engine: Engine, person: str, scenario: str = "marketing") -> Call:

@@ -88,10 +88,10 @@ def check(story: Story) -> None:
         with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
             files_before = open_files()
             runner.run(live(story, Path(folder)))
-            assert files_before == open_files(), "open files"
+            assert open_files() == files_before, "open files"
     finally:
         logging.getLogger().removeHandler(complaints)
-    assert [] == complaints.heard
+    assert complaints.heard == []
 
 
 async def live(story: Story, folder: Path) -> None:
@@ -108,15 +108,13 @@ async def live(story: Story, folder: Path) -> None:
             else:
                 await place(engine, story.person)
             await asyncio.sleep(5)
-            while engine.manager.calls:
-                await asyncio.sleep(0.05)
+            await engine.manager.none_left()
             lasted_s = loop.time() - began
             await asyncio.sleep(3 * SWEEP_EVERY_S)
-            while engine.manager.calls:
-                await asyncio.sleep(0.05)
+            await engine.manager.none_left()
             rows = await engine.store.calls.list_calls()
         house.assert_nothing_left(engine)
-    assert {asyncio.current_task()} == asyncio.all_tasks(), "tasks"
+    assert asyncio.all_tasks() == {asyncio.current_task()}, "tasks"
     assert rows, "a call, or a caller, without a row"
     assert all(row.outcome for row in rows)
     journals = [read_journal(folder / "data" / path) for path in (row.journal for row in rows) if path]
@@ -124,7 +122,7 @@ async def live(story: Story, folder: Path) -> None:
     for record in journals:
         assert_left_in_time(record)
     if story.lose == 0 and not story.inbound:
-        assert [EXPECTED[story.person].value] == [row.outcome for row in rows]
+        assert [row.outcome for row in rows] == [EXPECTED[story.person].value]
         assert lasted_s <= LONGEST_S.get(story.person, 10.0) + 0.5
 
 

@@ -35,10 +35,10 @@ async def test_a_call_ends_with_the_outcome_of_its_person_and_leaves_nothing(
             report = await report_of(call)
             row = await engine.store.calls.get_call(call.call_id)
         house.assert_nothing_left(engine)
-    assert EXPECTED[person] == report.outcome
+    assert report.outcome == EXPECTED[person]
     assert row is not None
-    assert EXPECTED[person].value == row.outcome
+    assert row.outcome == EXPECTED[person].value
     record = read_journal(house.folder / call.journal_path)
     assert record.complete
-    assert "Begin" == record.lines[0].data["is"]
-    assert "end" == record.lines[-2].kind
+    assert record.lines[0].data["is"] == "Begin"
+    assert record.lines[-2].kind == "end"

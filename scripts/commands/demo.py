@@ -1,0 +1,7 @@
+"""`demo`: to be written."""
+
+import typer
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
