@@ -128,8 +128,13 @@ async def open_engine(
 
 @asynccontextmanager
 async def real_ways(ari: AriSettings, rng: random.Random) -> AsyncIterator[Ways]:
-    """The ways to a real Asterisk: websockets and HTTP."""
-    async with open_transport(ari, rng=rng) as transport:
+    """The ways to a real Asterisk: websockets and HTTP.
+
+    The REST sockets have names of this process alone: under ours, a newcomer that is about to be refused would have made
+    the living engine's deaf before it could even ask.
+    """
+    own = replace(ari, app_name=f"{ari.app_name}-{rng.getrandbits(32):08x}")
+    async with open_transport(own, rng=rng) as transport:
         yield Ways(transport, websocket_connector(ari), transport.reset)
 
 

@@ -97,6 +97,13 @@ class AskRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasureRecording:
+    """Fetch a recording that is over, and find out whether it holds anything."""
+
+    name: RecordingName
+
+
+@dataclass(frozen=True, slots=True)
 class AskLeg:
     """Is this leg there, and is it answered?"""
 
@@ -143,6 +150,7 @@ Command = (
     | StartRecording
     | AskPlayback
     | AskRecording
+    | MeasureRecording
     | AskLeg
     | NoteAnswered
     | SaveFlow

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from logic.flow import events as flow_events
-from logic.flow.engine import start
+from logic.flow.engine import NOT_DISCLOSED, RUNAWAY, start
 from logic.flow.guards import Direction as FlowDirection
 from logic.outcomes import Outcome, outcome_of_unanswered
 from sessions import conversation
@@ -24,6 +24,7 @@ from sessions.commands import (
     DialLeg,
     JoinBridge,
     MakeBridge,
+    MeasureRecording,
     NoteAnswered,
     OriginateLeg,
     Play,
@@ -47,6 +48,7 @@ from sessions.events import (
     LegIsUp,
     PlaybackEnded,
     RecordingEnded,
+    RecordingMeasured,
     Resynced,
     StillRunning,
     StopRequested,
@@ -72,13 +74,18 @@ SETUP_TIMER: Final = "setup"
 RING_TIMER: Final = "ring"
 GONE_TIMER: Final = "gone"
 TTL_TIMER: Final = "ttl"
+UNHEARD_TIMER: Final = "unheard"
 
 SETUP_S: Final = 15.0
 """How long bridge, channel and joining may take together before the call counts as failed."""
+UNHEARD_S: Final = 0.3
+"""How long a failed playback is taken for a possible hangup before it counts as words that were not heard."""
 RING_GRACE_S: Final = 5.0
 """How much longer than the ring timeout we wait for Asterisk to say so."""
 GONE_S: Final = 2.0
 """How long we wait for the cause after the first sign that the other side has left."""
+SURELY_TALKED_S: Final = 1.0
+"""More talking than this, by Asterisk's own measure, is somebody's; this much it also hears in silence."""
 CAUSE_S: Final = 0.5
 """How long we wait for the cause after a dial status that says nobody will answer; some channels linger for seconds."""
 
@@ -114,16 +121,20 @@ def decide(state: CallState, event: CallEvent, now: float) -> Step:
             return _begin(state)
         case Entered(channel_id) if _is_customer(state, channel_id):
             return _entered(state, now)
-        case DialProgress(channel_id, status) if _is_customer(state, channel_id):
+        case DialProgress(channel_id, status) if channel_id == state.plan.channel_id:
             return _dial_progress(state, status, now)
-        case Gone(channel_id, cause, tech_cause) if _is_customer(state, channel_id):
+        case Gone(channel_id, cause, tech_cause, was_up) if _is_customer(state, channel_id):
+            state = _was_answered(state, now) if was_up else state
             customer = replace(state.customer, state=LegState.GONE, cause=cause, tech_cause=tech_cause)
-            return _left(replace(state, customer=customer))
-        case HangupRequested(channel_id, cause) if _is_customer(state, channel_id):
+            return _gone(replace(state, customer=customer))
+        case HangupRequested(channel_id, cause, was_up) if _is_customer(state, channel_id):
+            state = _was_answered(state, now) if was_up else state
             customer = state.customer if cause is None else replace(state.customer, cause=cause)
-            return replace(state, customer=customer), (SetTimer(GONE_TIMER, GONE_S),)
-        case Left(channel_id) if _is_customer(state, channel_id):
-            return state, (SetTimer(GONE_TIMER, GONE_S),)
+            return _leaving(replace(state, customer=customer))
+        case Left(channel_id, was_up) if _is_customer(state, channel_id):
+            state, commands = _leaving(_was_answered(state, now) if was_up else state)
+            # An inbound channel is not of our making, so no ChannelDestroyed tells of it: this is its end.
+            return state, (SetTimer(GONE_TIMER, CAUSE_S),) if state.plan.direction == "inbound" else commands
         case Vanished(channel_id) if _is_customer(state, channel_id):
             return _end(
                 state, Outcome.LOST, "vanished", "Asterisk does not know this channel any more"
@@ -132,10 +143,18 @@ def decide(state: CallState, event: CallEvent, now: float) -> Step:
             return _leg_is_up(state, now) if up else (state, _NOTHING)
         case PlaybackEnded(playback_id, ok):
             turn = _awaited(state, WaitKind.SAYING, playback_id)
-            return (state, _NOTHING) if turn is None else _converse(state, flow_events.Said(turn, ok))
+            if turn is None:
+                return state, _NOTHING
+            return _converse(state, flow_events.Said(turn)) if ok else (state, (_unheard(turn),))
         case RecordingEnded(name):
             turn = _awaited(state, WaitKind.RECORDING, name)
-            return (state, _NOTHING) if turn is None else _converse(state, _heard(turn, event))
+            return (state, _NOTHING) if turn is None else _recorded(state, turn, event)
+        case RecordingMeasured(name, is_empty):
+            turn = _awaited(state, WaitKind.RECORDING, name)
+            if turn is None:
+                return state, _NOTHING
+            kind = flow_events.HeardKind.EMPTY if is_empty else flow_events.HeardKind.SPEECH
+            return _converse(state, flow_events.Heard(turn, kind))
         case KeyPressed(channel_id, digit) if _is_customer(state, channel_id):
             if state.phase is not Phase.TALKING:
                 return state, _NOTHING
@@ -159,6 +178,10 @@ def decide(state: CallState, event: CallEvent, now: float) -> Step:
             return state, _NOTHING
 
 
+_FAULTY_ENDS: Final = {
+    NOT_DISCLOSED: "the words that say who calls could not be played, so nobody was recorded and the call ended",
+    RUNAWAY: "the scenario went in circles",
+}
 _STOP_ERRORS: Final = {
     "mailbox_full": "more events arrived than this call could handle",
     "shutdown": "the engine was stopped while the call went on",
@@ -238,6 +261,8 @@ def _dial_progress(state: CallState, status: str, now: float) -> Step:
     if status == "" or state.customer.dial_status in _REFUSALS:  # the first Dial may come after the last one
         return state, _NOTHING
     state = replace(state, customer=replace(state.customer, dial_status=status))
+    if state.customer.state is LegState.GONE:  # it says how the dial went, and its end overtook it
+        return (_was_answered(state, now) if status == "ANSWER" else state), _NOTHING
     if status in _RINGING:
         return _move(state, Phase.RINGING), _NOTHING
     if status == "ANSWER":
@@ -255,6 +280,13 @@ def _answered(state: CallState, now: float) -> Step:
     state = replace(state, customer=replace(state.customer, answered_at=now))
     state, commands = _talk_if_ready(state)
     return state, (CancelTimer(RING_TIMER), *commands)
+
+
+def _was_answered(state: CallState, now: float) -> CallState:
+    """The other side leaves and had answered: the event that says so comes after its end, or never."""
+    if state.customer.is_answered:
+        return state
+    return replace(state, customer=replace(state.customer, answered_at=now))
 
 
 def _leg_is_up(state: CallState, now: float) -> Step:
@@ -290,8 +322,13 @@ def _failed(state: CallState, command: Command, error: str, *, gone: bool) -> St
     match command:
         case Play(_, playback_id):
             turn = _awaited(state, WaitKind.SAYING, playback_id)
-            return (state, _NOTHING) if turn is None else _converse(state, flow_events.Said(turn, ok=False))
+            return (state, _NOTHING) if turn is None else (state, (_unheard(turn),))
         case StartRecording(_, name):
+            turn = _awaited(state, WaitKind.RECORDING, name)
+            if turn is None:
+                return state, _NOTHING
+            return _converse(state, flow_events.Heard(turn, flow_events.HeardKind.FAILED))
+        case MeasureRecording(name):
             turn = _awaited(state, WaitKind.RECORDING, name)
             if turn is None:
                 return state, _NOTHING
@@ -306,7 +343,7 @@ def _failed(state: CallState, command: Command, error: str, *, gone: bool) -> St
             sentence = f"Asterisk could not make a channel to {endpoint}: {error}"
             return _end(state, Outcome.FAILED_TECHNICAL, "no_channel", sentence), _NOTHING
         case _ if gone:
-            return state, (SetTimer(GONE_TIMER, GONE_S),)  # its end is on the way; it knows the cause
+            return _leaving(state)
         case _:
             return _end(state, Outcome.FAILED_TECHNICAL, "command_failed", error), _NOTHING
 
@@ -319,8 +356,9 @@ def _converse(state: CallState, event: flow_events.FlowEvent) -> Step:
     state = turn.state
     if turn.finished is None:
         return state, turn.commands
-    outcome = state.flow_outcome or Outcome.UNKNOWN
-    return _end(state, outcome, turn.finished), turn.commands
+    error = _FAULTY_ENDS.get(turn.finished, "")
+    outcome = Outcome.FAILED_TECHNICAL if error else Outcome.UNKNOWN
+    return _end(state, outcome, turn.finished, error), turn.commands
 
 
 def _awaited(state: CallState, kind: WaitKind, resource: str) -> int | None:
@@ -330,12 +368,25 @@ def _awaited(state: CallState, kind: WaitKind, resource: str) -> int | None:
     return waiting.turn
 
 
-def _heard(turn: int, event: RecordingEnded) -> flow_events.Heard:
+def _unheard(turn: int) -> Command:
+    """A playback that fails may be the first sign of a hangup: its other signs get a moment to arrive."""
+    return SetTimer(UNHEARD_TIMER, UNHEARD_S, turn)
+
+
+def _recorded(state: CallState, turn: int, event: RecordingEnded) -> Step:
+    """What Asterisk says of a recording, where that is enough; otherwise the recording itself is asked.
+
+    Nothing at all was sent: talking time 0. Somebody on a telephone that sends silence, and says nothing: 1, which a
+    short "yes" is, too (docs/asterisk-facts-lab.md, R1).
+    """
     if not event.ok:
-        return flow_events.Heard(turn, flow_events.HeardKind.FAILED)
-    silent = event.talking_s is not None and event.talking_s <= 0
-    kind = flow_events.HeardKind.EMPTY if silent else flow_events.HeardKind.SPEECH
-    return flow_events.Heard(turn, kind, event.duration_s or 0.0, event.talking_s)
+        return _converse(state, flow_events.Heard(turn, flow_events.HeardKind.FAILED))
+    talking_s, duration_s = event.talking_s, event.duration_s or 0.0
+    if talking_s is not None and talking_s <= 0:
+        return _converse(state, flow_events.Heard(turn, flow_events.HeardKind.EMPTY, duration_s, talking_s))
+    if talking_s is not None and talking_s > SURELY_TALKED_S:
+        return _converse(state, flow_events.Heard(turn, flow_events.HeardKind.SPEECH, duration_s, talking_s))
+    return state, (MeasureRecording(event.name),)
 
 
 def _wait_timer(waiting: Waiting | None) -> tuple[Command, ...]:
@@ -367,12 +418,28 @@ def _timer(state: CallState, name: str, n: int) -> Step:
         return _end(
             state, Outcome.FAILED_TECHNICAL, "setup_timeout", "Asterisk did not set up the call in time"
         ), ()
+    if name == UNHEARD_TIMER and waiting is not None and waiting.turn == n and not state.is_leaving:
+        return _converse(state, flow_events.Said(n, ok=False))
     if name == conversation.WAIT_TIMER and waiting is not None and waiting.turn == n:
         return state, (conversation.ask(waiting), conversation.wait_timer(waiting))
     return state, _NOTHING
 
 
 # ------------------------------------------------------------------------------------------------ ending
+
+
+def _leaving(state: CallState) -> Step:
+    """The first sign that the other side leaves: its end is on the way, and knows the cause."""
+    return replace(state, is_leaving=True), (SetTimer(GONE_TIMER, GONE_S),)
+
+
+def _gone(state: CallState) -> Step:
+    """The end of a leg may overtake the event that says how its dial went; only a plain cause leaves that open."""
+    customer = state.customer
+    says_nothing = customer.cause in {None, 0, 16} and customer.dial_status not in _REFUSALS
+    if says_nothing and state.plan.direction == "outbound" and not customer.is_answered:
+        return state, (SetTimer(GONE_TIMER, CAUSE_S),)
+    return _left(state)
 
 
 def _left(state: CallState) -> Step:
@@ -398,7 +465,7 @@ def _end(state: CallState, outcome: Outcome, reason: str, error: str = "") -> Ca
 def _after_the_end(state: CallState, event: CallEvent) -> CallState:
     """Only what tells more about an ending that is already decided."""
     match event:
-        case Gone(channel_id, cause, tech_cause) if _is_customer(state, channel_id):
+        case Gone(channel_id, cause, tech_cause, _) if _is_customer(state, channel_id):
             return replace(
                 state,
                 customer=replace(state.customer, state=LegState.GONE, cause=cause, tech_cause=tech_cause),

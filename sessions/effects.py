@@ -27,6 +27,7 @@ from sessions.commands import (
     DialLeg,
     JoinBridge,
     MakeBridge,
+    MeasureRecording,
     NoteAnswered,
     OriginateLeg,
     Play,
@@ -35,8 +36,18 @@ from sessions.commands import (
     SetTimer,
     StartRecording,
 )
-from sessions.events import CallEvent, Done, Failed, LegIsUp, PlaybackEnded, RecordingEnded, StillRunning
+from sessions.events import (
+    CallEvent,
+    Done,
+    Failed,
+    LegIsUp,
+    PlaybackEnded,
+    RecordingEnded,
+    RecordingMeasured,
+    StillRunning,
+)
 from sessions.models import CallPlan
+from stt_tts.audio.emptiness import BrokenAudio, is_empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +70,7 @@ class Doer:
         except AriRefused as error:
             gone = error.is_normal_after_hangup or (error.status == 400 and "not found" in error.reason)
             return Failed(command, str(error), gone=gone)
-        except (AriError, StoreError) as error:
+        except (AriError, StoreError, BrokenAudio) as error:
             return Failed(command, str(error))
 
     async def _do(self, command: Command) -> CallEvent:
@@ -117,6 +128,9 @@ class Doer:
                 )
             case AskRecording(name):
                 return await self._ask_recording(command)
+            case MeasureRecording(name):
+                audio = await client.recordings.download(name)
+                return RecordingMeasured(name, is_empty(audio))
             case AskLeg(channel_id):
                 channel = await client.channels.get(channel_id)
                 return LegIsUp(channel_id, up=channel.state == "Up")

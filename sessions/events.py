@@ -24,26 +24,32 @@ class Entered:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A leg has left our application (StasisEnd); usually ChannelDestroyed follows."""
+    """A leg has left our application (StasisEnd); usually ChannelDestroyed follows. `was_up`: it had been answered."""
 
     channel_id: ChannelId
+    was_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A leg exists no more (ChannelDestroyed). `cause` is Q.850, `tech_cause` the SIP status where Asterisk tells it."""
+    """A leg exists no more (ChannelDestroyed). `cause` is Q.850, `tech_cause` the SIP status where Asterisk tells it.
+
+    `was_up`: it had been answered, even if the event that said so is still on its way.
+    """
 
     channel_id: ChannelId
     cause: int
     tech_cause: int | None = None
+    was_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class HangupRequested:
-    """A leg is about to hang up (ChannelHangupRequest)."""
+    """A leg is about to hang up (ChannelHangupRequest). `was_up`: it had been answered."""
 
     channel_id: ChannelId
     cause: int | None = None
+    was_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,14 @@ class RecordingEnded:
     ok: bool
     duration_s: float | None = None
     talking_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingMeasured:
+    """A recording was fetched and measured."""
+
+    name: RecordingName
+    is_empty: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +163,7 @@ CallEvent = (
     | DialProgress
     | PlaybackEnded
     | RecordingEnded
+    | RecordingMeasured
     | KeyPressed
     | Vanished
     | Resynced

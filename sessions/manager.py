@@ -240,7 +240,7 @@ class SessionManager:
         endpoint: str = "",
         caller_id: str = "",
     ) -> CallPlan:
-        rules = self.rules
+        rules, flow = self.rules, self.scenarios.flows[scenario]
         return CallPlan(
             call_id=call_id,
             engine=rules.engine,
@@ -249,12 +249,12 @@ class SessionManager:
             line=line,
             channel_id=channel_id,
             bridge_id=BridgeId(resource_id(rules.engine, Kind.BRIDGE, call_id)),
-            flow=self.scenarios.flows[scenario],
+            flow=flow,
             endpoint=endpoint,
             caller_id=caller_id,
             method=rules.method,
             ring_timeout_s=rules.ring_timeout_s,
-            ttl_s=rules.ttl_s,
+            ttl_s=min(rules.ttl_s, flow.limits.max_call_s),
             sound_prefix=rules.sound_prefix,
         )
 

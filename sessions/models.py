@@ -147,4 +147,6 @@ class CallState:
     """A bridge of ours may exist: it was asked for."""
     has_leg: bool = False
     """A customer channel may exist: it was asked for, or it came in."""
+    is_leaving: bool = False
+    """The first sign that the other side leaves has come; its end follows, or the timer does."""
     ending: Ending | None = None

@@ -46,6 +46,8 @@ WANTED_EVENTS = (
 )
 """What Asterisk is asked to send; everything else is filtered at the source."""
 
+_UP = "Up"
+
 
 def translate(event: Event | UnknownEvent) -> tuple[str, CallEvent] | None:
     """The id of the thing an event is about, and what it means to a call. None when it means nothing to any call."""
@@ -53,11 +55,11 @@ def translate(event: Event | UnknownEvent) -> tuple[str, CallEvent] | None:
         case StasisStart(channel=channel):
             return channel.id, Entered(ChannelId(channel.id))
         case StasisEnd(channel=channel):
-            return channel.id, Left(ChannelId(channel.id))
+            return channel.id, Left(ChannelId(channel.id), was_up=channel.state == _UP)
         case ChannelDestroyed(channel=channel, cause=cause, tech_cause=tech_cause):
-            return channel.id, Gone(ChannelId(channel.id), cause, tech_cause)
+            return channel.id, Gone(ChannelId(channel.id), cause, tech_cause, was_up=channel.state == _UP)
         case ChannelHangupRequest(channel=channel, cause=cause):
-            return channel.id, HangupRequested(ChannelId(channel.id), cause)
+            return channel.id, HangupRequested(ChannelId(channel.id), cause, was_up=channel.state == _UP)
         case Dial(peer=peer, dialstatus=dialstatus):
             return peer.id, DialProgress(ChannelId(peer.id), dialstatus)
         case ChannelDtmfReceived(channel=channel, digit=digit):

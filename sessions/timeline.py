@@ -21,6 +21,7 @@ from sessions.events import (
     KeyPressed,
     PlaybackEnded,
     RecordingEnded,
+    RecordingMeasured,
     StopRequested,
     Vanished,
 )
@@ -60,11 +61,13 @@ def describe(event: CallEvent) -> tuple[str, str] | None:
             return "heard", _durations(duration_s, talking_s)
         case RecordingEnded():
             return "not_heard", "the recording failed"
+        case RecordingMeasured(_, is_empty):
+            return "measured", "nobody said anything" if is_empty else "somebody spoke"
         case KeyPressed(_, digit):
             return "pressed", digit
         case HangupRequested():
             return "hanging_up", ""
-        case Gone(_, cause, tech_cause):
+        case Gone(_, cause, tech_cause, _):
             return "gone", f"cause {cause}" + (f", SIP {tech_cause}" if tech_cause else "")
         case Vanished():
             return "vanished", "Asterisk does not know the channel any more"

@@ -8,16 +8,19 @@ around every unit, so a unit may run more than once and must do nothing but spea
 Units that nobody waits for linger a moment, to go along with one that somebody waits for.
 
 aiosqlite has no public way to run a function in its thread: a transaction of two inserts is four awaited statements
-there. `scripts/bench/store.py` on two shared cores, synchronous=FULL, fsync 0.1 to 2 ms, transactions per second:
+there. `scripts/bench/store.py` on two cores that others were using too, synchronous=FULL, an fsync 0.1 to 2.7 ms, the
+ranges of several runs, transactions per second of 64 callers:
 
-    callers   loop    aiosqlite, two plain inserts    this writer, a permit (two rows, seven indexes)
-    64        idle    600 to 2,800                    3,600 to 10,300
-    64        busy    20 to 120 (p99 1 to 17 s)       2,400 to 6,700 (p99 13 to 90 ms)
+    loop    aiosqlite, two plain inserts    this writer, a permit (two rows, seven indexes)
+    idle    600 to 2,900                    3,600 to 10,300
+    busy    20 to 160 (p99 0.4 to 18 s)     2,400 to 6,700 (p99 13 to 92 ms)
+
+A single caller gains nothing: both make some 2,000 where the disk is quiet.
 
 Python's default switch interval (5 ms) starves any thread beside a loop that never rests but enters `select` before the
-interval is over: the thread is woken, finds the interpreter taken again, and starts waiting anew. With 64 callers the
-longest wait was 16 s at 5 ms, 11 s at 0.5 ms, and 0.2 s at 0.1 ms; so starting the writer lowers the interval to that,
-for the whole process.
+interval is over: the thread is woken, finds the interpreter taken again, and starts waiting anew. It does not happen in
+every run; seen were, as p99 of 64 callers, 16 s at 5 ms (a prototype), 11 s at 0.5 ms, and at most 0.3 s (for a whole
+call, three waits) at 0.1 ms. So starting the writer lowers the interval to that, for the whole process.
 """
 
 import asyncio

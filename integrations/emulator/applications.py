@@ -67,7 +67,7 @@ def unsubscribe(world: World, ask: Ask) -> Reply:
     if isinstance(keys, Reply):
         return keys
     if any(key not in app.wanted for key in keys):
-        return refuse(409, "Application not subscribed to event source")
+        return refuse(422, "Event source was not subscribed to")
     for key in keys:
         events.unwant(world, app, key)
     return ok(app_json(app))

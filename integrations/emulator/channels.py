@@ -186,7 +186,7 @@ def get_variable(world: World, ask: Ask) -> Reply:
         return refuse(400, "Variable name is required")
     channel = world.channels.get(ask.get("channelId"))
     if channel is None:
-        return CHANNEL_NOT_FOUND
+        return refuse(404, "Provided channel was not found")
     known: dict[str, Callable[[], str]] = {
         "CHANNEL(state)": lambda: channel.state.value,
         "CHANNEL(name)": lambda: channel.name,

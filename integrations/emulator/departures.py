@@ -47,16 +47,13 @@ def hang_up(
 
 
 def give_back(world: World, channel: Channel) -> None:
-    """Out of Stasis and on in the dialplan: a caller hears a sentence and is hung up, others have nowhere to go."""
+    """Out of Stasis and on in the dialplan, which says a sentence and hangs up."""
     bridge = world.bridges.get(channel.bridge_id)
     if bridge is not None:
         bridges.leave(world, bridge, channel)
         bridges.throw_out_lonely(world, bridge)
     events.leaves_stasis(world, channel)
-    if channel.is_inbound:
-        falls_to_dialplan(world, channel)
-    else:
-        hang_up(world, channel, 16, asked_by_us=False, is_announced=False)
+    falls_to_dialplan(world, channel)
 
 
 def falls_to_dialplan(world: World, channel: Channel) -> None:

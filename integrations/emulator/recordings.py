@@ -58,6 +58,8 @@ def queue(world: World, ask: Ask, target: Channel | Bridge) -> Reply:
         appends=if_exists == "append",
     )
     answer = recording_json(recording)
+    if if_exists == "overwrite":
+        world.stored.pop(name, None)
     if isinstance(target, Bridge):
         world.recordings[recording.serial] = recording
         target.recorders[recording.serial] = world.unique_id()
@@ -123,7 +125,9 @@ def finish(world: World, recording: Recording, *, by_silence: bool = False) -> N
     recording.duration_s = int(total(heard) + _CLOSE)
     if recording.max_silence_s:
         recording.talking_s = min(recording.duration_s, int(total(tones) + _CLOSE))
-    if not recording.discard:
+    if recording.discard:
+        world.stored.pop(recording.name, None)
+    else:
         _store(world, recording, heard, tones, by_silence=by_silence)
     events.recording_event(world, "RecordingFinished", recording)
 

@@ -89,6 +89,8 @@ class CompiledFlow:
     limits: Limits
     states: Mapping[str, State]
     prompts: tuple[str, ...]
+    disclosing: frozenset[str]
+    """Those of the prompts that say what calls: an automated voice, and for whom."""
     flow_hash: str
     file: str
     owner: str | None = None

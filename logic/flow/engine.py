@@ -25,6 +25,11 @@ from logic.outcomes import Outcome
 MAX_KEYS: Final = 64
 """How many pressed keys are remembered since the last Say; older ones are forgotten first."""
 
+MAX_TURNS: Final = "max_turns"
+NOT_DISCLOSED: Final = "not_disclosed"
+"""The words that say what calls could not be heard, so nobody is recorded: the call ends instead."""
+RUNAWAY: Final = "runaway"
+
 Variable = str | int | bool
 Step = tuple["FlowState", tuple[Effect, ...]]
 
@@ -44,7 +49,8 @@ class FlowState:
     """Where a conversation is.
 
     `turn` is the last one given, `awaiting` the one whose answer is still to come. After the other side is gone, the
-    last recording may still be awaited: it is taken note of, and nothing is said. `visits` is sorted by name.
+    last recording may still be awaited: it is taken note of, and nothing is said. `visits` is sorted by name. `disclosed`
+    is true once a disclosing prompt was really heard: before that nobody is recorded.
     """
 
     flow_id: str
@@ -59,6 +65,7 @@ class FlowState:
     pressed: tuple[str, ...] = ()
     visits: tuple[tuple[str, int], ...] = ()
     outcome: Outcome | None = None
+    disclosed: bool = False
     form: Literal[1] = 1
 
     @property
@@ -128,7 +135,7 @@ def step(flow: CompiledFlow, state: FlowState, event: FlowEvent) -> Step:
             return _entered(flow, state, flow.start) if state.phase is Phase.NEW else (state, ())
         case Said():
             return (
-                _said(flow, state)
+                _said(flow, state, ok=event.ok)
                 if state.phase is Phase.SAYING and event.turn == state.awaiting
                 else (state, ())
             )
@@ -142,10 +149,12 @@ def step(flow: CompiledFlow, state: FlowState, event: FlowEvent) -> Step:
             assert_never(event)
 
 
-def _said(flow: CompiledFlow, state: FlowState) -> Step:
-    """Go on, whether or not it could be heard: standing still would be worse."""
+def _said(flow: CompiledFlow, state: FlowState, *, ok: bool) -> Step:
+    """Go on, whether or not it could be heard: standing still would be worse. Only what was heard discloses anything."""
     where = flow.states[state.at]
     if isinstance(where, SayState):
+        if ok and not flow.disclosing.isdisjoint(where.prompts):
+            state = replace(state, disclosed=True)
         return _entered(flow, state, where.next)
     return _ended(state, where.name, ())
 
@@ -200,16 +209,18 @@ def _entered(flow: CompiledFlow, state: FlowState, name: str) -> Step:
                 # A goodbye is not counted: whoever reached the limit still gets one where the author wrote one.
                 return _saying(state, where.prompts, effects)
             case SayState() | RecordState() if _has_used_up_turns(flow, state):
-                return _ended(state, "max_turns", effects)
+                return _ended(state, MAX_TURNS, effects)
             case SayState():
                 return _saying(state, where.prompts, effects)
+            case RecordState() if not state.disclosed:
+                return _ended(state, NOT_DISCLOSED, effects)
             case RecordState():
                 turn = state.turn + 1
                 listening = replace(state, phase=Phase.LISTENING, turn=turn, awaiting=turn)
                 return listening, (*effects, Record(turn, where.max_s, where.silence_s))
             case _:
                 assert_never(where)
-    return _ended(state, "runaway", effects)  # FS022 refuses flows that could come here
+    return _ended(state, RUNAWAY, effects)  # FS022 refuses flows that could come here
 
 
 def _has_used_up_turns(flow: CompiledFlow, state: FlowState) -> bool:

@@ -95,6 +95,7 @@ def _compiled(spec: FlowSpec, guards: dict[Path, Guard], prompts: PromptBook, fi
         limits=Limits(spec.limits.max_call_s, spec.limits.max_turns),
         states=MappingProxyType({name: _state(name, state, guards) for name, state in spec.states.items()}),
         prompts=used,
+        disclosing=frozenset(name for name in used if (prompt := prompts.get(name)) and prompt.discloses),
         flow_hash=_hash(spec, used, prompts),
         file=file,
     )

@@ -16,7 +16,7 @@ MAX_STATES: Final = 500
 MAX_ROUTES: Final = 50
 MAX_GUARD_CHARS: Final = 500
 
-RESERVED_STATES: Final = frozenset({"max_turns", "runaway"})
+RESERVED_STATES: Final = frozenset({"max_turns", "not_disclosed", "runaway"})
 """What `End.reason` says when the engine ends a call itself; no state may be called so."""
 
 _SETTABLE: Final = sorted(outcome.value for outcome in SETTABLE)

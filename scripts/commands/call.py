@@ -123,7 +123,9 @@ class _Way(Protocol):
         ...
 
 
-async def _call(given: Given, settings: Settings, request: CallRequest, show: Show, timeout_s: float) -> None:
+async def _call(
+    given: Given, settings: Settings, request: CallRequest, show: Show, timeout_s: float | None
+) -> None:
     with listening() as asked:
         way = await _way(given.wiring, settings, request)
         placed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -140,7 +142,7 @@ async def _call(given: Given, settings: Settings, request: CallRequest, show: Sh
 
 
 async def _hang_up_when_asked(
-    way: _Way, placed: asyncio.Future[str], asked: Signals, timeout_s: float | None | None
+    way: _Way, placed: asyncio.Future[str], asked: Signals, timeout_s: float | None
 ) -> None:
     """At Ctrl-C, or when the time is up, hang up; what follows is the call's own closing routine."""
     try:

@@ -41,9 +41,10 @@ class Box:
 
     def call(self, person: str = "silent", channel: str = "c", timeout: int = 30) -> None:
         """Create and dial somebody."""
-        assert self.ask(
+        made = self.ask(
             "POST", "channels/create", endpoint=f"Local/{person}@people/n", app=APP, channelId=channel
         )
+        assert made.status == 200
         assert self.ask("POST", f"channels/{channel}/dial", timeout=timeout).status == 204
 
     def talk_to(self, person: str = "silent", channel: str = "c", bridge: str = "b") -> None:

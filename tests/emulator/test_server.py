@@ -115,13 +115,12 @@ async def test_rest_over_the_websocket(server: EmulatorServer) -> None:
             "uri": "bridges/b1",
             "application": "a",
         }
-        for n, how in enumerate(
-            (
-                {"query_strings": [{"name": "name", "value": "x"}]},
-                {"content_type": "application/json", "message_body": '{"name":"x"}'},
-                {"content_type": "application/x-www-form-urlencoded", "message_body": "name=x"},
-            )
-        ):
+        ways: tuple[dict[str, object], ...] = (
+            {"query_strings": [{"name": "name", "value": "x"}]},
+            {"content_type": "application/json", "message_body": '{"name":"x"}'},
+            {"content_type": "application/x-www-form-urlencoded", "message_body": "name=x"},
+        )
+        for n, how in enumerate(ways):
             response = await ask(events, method="POST", uri=f"bridges/c{n}", **how)
             body = json.loads(str(response["message_body"]))
             assert (body["name"], response["content_type"]) == ("x", "application/json")
@@ -211,9 +210,7 @@ async def test_a_killed_asterisk_closes_its_sockets(server: EmulatorServer) -> N
     async with socket(server) as events, http(server) as client:
         server.emulator.kill(SystemClock().now())
         with pytest.raises(ConnectionClosed):
-            async with asyncio.timeout(5):
-                while True:
-                    await events.recv()
+            await receive(events, "anything")
         assert (await client.get("/channels")).status_code == 503
         server.emulator.start(SystemClock().now())
         assert (await client.get("/channels")).json() == []

@@ -104,6 +104,46 @@ def test_requirements_list_has_every_row_of_the_first_three_parts() -> None:
     assert sorted({f"F-{number:03}" for number in range(1, 44)} - _rows(path.read_text())) == []
 
 
+TEST_NAME = re.compile(r"`(tests/[^`:]+)::([^`]+)`")
+
+
+def _tests_missing(text: str) -> list[str]:
+    """Tests that the text names and the tree does not have."""
+    return [
+        f"{file}::{name}"
+        for file, name in TEST_NAME.findall(text)
+        if not (ROOT / file).is_file()
+        or not re.search(rf"^(?:async )?def {re.escape(name)}\(", _text(file), re.MULTILINE)
+    ]
+
+
+def test_requirements_name_tests_that_exist() -> None:
+    """Whoever renames a test tells docs/requirements.md."""
+    text = (ROOT / "docs" / "requirements.md").read_text()
+
+    assert TEST_NAME.findall(text)
+    assert _tests_missing(text) == []
+
+
+def test_missing_test_is_noticed() -> None:
+    """A file or a function that is not there is found, also when a longer name begins alike."""
+    here = "tests/house/test_documents.py"
+
+    assert _tests_missing(f"`{here}::test_missing_test_is_noticed`") == []
+    assert len(_tests_missing(f"`{here}::test_missing_test` and `tests/none.py::test_x`")) == 2
+
+
+def test_readme_lists_every_prompt() -> None:
+    """Each prompt of the prompt book stands in the README's list."""
+    names = re.findall(
+        r'^  "?([a-z][a-z0-9_]*)"?:$', (ROOT / "assets/audio/prompts.yaml").read_text(), re.MULTILINE
+    )
+    readme = (ROOT / "README.md").read_text()
+
+    assert names
+    assert [name for name in names if f"| `{name}` |" not in readme] == []
+
+
 def test_requirement_rows_are_read() -> None:
     """A row is found by its name, and a longer or shorter number is none."""
     assert _rows("| F-001 | x |\n F-0021, F-12 and F-043.") == {"F-001", "F-043"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from logic.flow.compiled import CompiledFlow
 from logic.flow.effects import Effect, End, Record, Say, SetOutcome
-from logic.flow.engine import MAX_KEYS, FlowState, Phase, start, step
+from logic.flow.engine import MAX_KEYS, NOT_DISCLOSED, FlowState, Phase, start, step
 from logic.flow.errors import FlowErrors, StateRefused
 from logic.flow.events import CallEnded, CallStarted, FlowEvent, Heard, HeardKind, Pressed, Said
 from logic.flow.guards import KEYS, Direction
@@ -77,12 +77,25 @@ def test_set_is_passed_at_once_and_say_waits() -> None:
     assert state.visits == (("hello", 1), ("mark", 1))
 
 
-@pytest.mark.parametrize("ok", [True, False])
-def test_say_goes_on_whether_or_not_it_could_be_heard(ok: bool) -> None:
-    """Standing still would be worse."""
-    state, effects = run([CallStarted(), Said(1, ok)])
+def test_say_goes_on_when_it_was_heard() -> None:
+    """What was said leads to the next state."""
+    state, effects = run([CallStarted(), Said(1)])
     assert effects[-1] == (Record(2, 5.0, 1.5),)
-    assert (state.phase, state.awaiting) == (Phase.LISTENING, 2)
+    assert (state.phase, state.awaiting, state.disclosed) == (Phase.LISTENING, 2, True)
+
+
+def test_say_goes_on_when_it_could_not_be_heard_once_the_disclosure_was() -> None:
+    """Standing still would be worse, and whoever listens knows who calls."""
+    state, effects = run([CallStarted(), Said(1), Heard(2, SPEECH), Said(3, ok=False)])
+    assert effects[-1] == (Record(4, 5.0, 1.5),)
+    assert state.phase is Phase.LISTENING
+
+
+def test_nobody_is_recorded_before_a_disclosure_was_heard() -> None:
+    """The disclosing words could not be played: the conversation ends instead of listening."""
+    state, effects = run([CallStarted(), Said(1, ok=False)])
+    assert effects[-1] == (End(NOT_DISCLOSED),)
+    assert state.phase is Phase.ENDED
 
 
 def test_record_that_succeeds_goes_on() -> None:

@@ -179,10 +179,19 @@ async def test_refusals_after_a_hangup_are_normal(house: House, status: int) -> 
 
 async def test_prompts_that_cannot_be_played_do_not_stop_the_conversation(house: House) -> None:
     """A missing file is noted in the timeline; the call goes on to its end."""
+    house.emulator.sounds.pop("custom/alo")
+    _engine, _call, report = await one_call(house, "silent")
+    assert "not_said" in [entry["what"] for entry in report.timeline]
+    assert (report.reason, report.outcome) == ("goodbye", Outcome.SILENT)
+
+
+async def test_nobody_is_recorded_who_did_not_hear_the_disclosure(house: House) -> None:
+    """When the words that say who calls cannot be played, the call ends instead of listening."""
     house.emulator.sounds.pop("custom/hello")
     _engine, _call, report = await one_call(house)
-    assert "not_said" in [entry["what"] for entry in report.timeline]
-    assert report.reason == "goodbye"
+    assert (report.reason, report.outcome) == ("not_disclosed", Outcome.FAILED_TECHNICAL)
+    assert report.recordings == ()
+    assert "could not be played" in report.error
 
 
 async def test_a_refused_recording_ends_politely_without_claiming_anything(house: House) -> None:
@@ -274,7 +283,9 @@ async def test_slow_requests_of_one_call_do_not_delay_another(house: House) -> N
         alone = await report_of(await place(engine, "polite-yes"))
         house.faults = None
         link.transport._faults = trouble(RequestTrouble.HANGS, "POST", "play", at_most=1)  # noqa: SLF001
-        slow, quick = await place(engine, "polite-yes"), await place(engine, "polite-yes")
+        slow = await place(engine, "polite-yes")
+        await asyncio.sleep(1)
+        quick = await place(engine, "polite-yes")
         report = await report_of(quick)
         assert report.duration_s == pytest.approx(alone.duration_s, abs=0.2)
         assert (await report_of(slow)).outcome is not None

@@ -1,0 +1,1 @@
+"""Audio as data: what a recording holds."""
