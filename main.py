@@ -7,9 +7,10 @@ settings are read. `open_engine` is what commands, benches and tests use, so tha
 import os
 import random
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -37,8 +38,14 @@ from sessions.recovery import Recovery
 from sessions.role import Role as Role
 
 PROMPTS_FILE = Path("assets/audio/prompts.yaml")
+SETTLE_S = 3.0
+"""How long the first requests wait for the REST websockets before they go by HTTP."""
 
 Events = Callable[[], AbstractAsyncContextManager[AsyncIterator[str | bytes]]]
+
+
+async def _nothing_to_settle() -> None:
+    """A way without anything to open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,10 @@ class Ways:
 
     transport: Transport
     events: Events
-    reset: Callable[[], None]
+    reset: Callable[[], None] = lambda: None
+    """Lets the transport try its better way again."""
+    settle: Callable[[], Awaitable[object]] = _nothing_to_settle
+    """Waits until the better way is open, or known to be closed."""
 
 
 @asynccontextmanager
@@ -81,7 +91,7 @@ async def open_engine(
         run = await store.runs.begin_run(build=build_id(), pid=os.getpid(), app=ari.app_name, at=clock.wall())
         if ways is None:
             ways = await stack.enter_async_context(real_ways(ari, rng))
-        client = AriClient(ways.transport, timeout_s=ari.timeout_s)
+        client = AriClient(ways.transport, timeout_s=ari.timeout_s, counter=telemetry.ari_requests_total.inc)
         chores = Chores(client)
         manager = SessionManager(
             call_rules(settings, ari, run.run_id, takes_inbound=not role.one_call),
@@ -106,6 +116,7 @@ async def open_engine(
                 stream=EventStream(ways.events, clock=clock, rng=rng, reconnect_max_s=ari.reconnect_max_s),
                 client=client,
                 reset_transport=ways.reset,
+                settle_transport=ways.settle,
                 recovery=recovery,
                 chores=chores,
                 store=store,
@@ -135,7 +146,9 @@ async def real_ways(ari: AriSettings, rng: random.Random) -> AsyncIterator[Ways]
     """
     own = replace(ari, app_name=f"{ari.app_name}-{rng.getrandbits(32):08x}")
     async with open_transport(own, rng=rng) as transport:
-        yield Ways(transport, websocket_connector(ari), transport.reset)
+        pool = transport.pool
+        settle = _nothing_to_settle if pool is None else partial(pool.settle, SETTLE_S)
+        yield Ways(transport, websocket_connector(ari), transport.reset, settle)
 
 
 def one_call_ari(ari: AriSettings, rng: random.Random) -> AriSettings:
@@ -177,4 +190,4 @@ def load_scenarios(settings: Settings) -> ScenarioRegistry:
 if __name__ == "__main__":
     from scripts.commands.app import make_app  # what wires an engine without typing needs no command line
 
-    sys.exit(make_app(open_engine, load_scenarios)())
+    sys.exit(make_app(open_engine, load_scenarios, load_words)())

@@ -87,9 +87,10 @@ def classify_failure(problem: Exception, *, has_connected: bool) -> Retry | Give
     """Say what to do about a connection that could not be opened.
 
     A refusal of the kind 4xx is somebody's mistake, and before the first connection it is told at once. Afterwards it
-    worked once already, so the mistake may be mended while we wait. Everything else is the network's weather.
+    worked once already, so the mistake may be mended while we wait. Everything else is the network's weather, and so is
+    a 404: an Asterisk that is still loading has a server before it has ARI.
     """
-    if not isinstance(problem, AriRefused):
+    if not isinstance(problem, AriRefused) or problem.status == 404:
         return Retry()
     if problem.status < 500 and not has_connected:
         return GiveUp()

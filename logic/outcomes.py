@@ -133,7 +133,9 @@ _BY_CAUSE: Final = {
 CAUSE_OF_DIAL_STATUS: Final = {"BUSY": 17, "NOANSWER": 19, "CONGESTION": 34}
 """The Q.850 cause a dial status stands for, where the channel was hung up before Asterisk named one."""
 
-_MORE_PRECISE_THAN_CONGESTION: Final = frozenset({1, 2, 3, 21, 22, 28})
+_VAGUE: Final = frozenset({Outcome.CONGESTION, Outcome.NO_ANSWER})
+_PRECISE_CAUSES: Final = frozenset({1, 2, 3, 17, 21, 22, 28})
+"""Causes that say more than those dial statuses: an originated call that is rejected has NOANSWER and cause 21."""
 
 
 def outcome_of_unanswered(dial_status: str, cause: int | None, tech_cause: int | None = None) -> Outcome:
@@ -148,7 +150,7 @@ def outcome_of_unanswered(dial_status: str, cause: int | None, tech_cause: int |
     if tech_cause in {404, 410, 484, 604}:
         return Outcome.INVALID_NUMBER
     by_status = _BY_DIAL_STATUS.get(dial_status)
-    if by_status is Outcome.CONGESTION and cause in _MORE_PRECISE_THAN_CONGESTION:
+    if by_status in _VAGUE and cause in _PRECISE_CAUSES:
         return _BY_CAUSE[cause]
     if by_status is not None:
         return by_status

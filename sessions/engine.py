@@ -64,6 +64,8 @@ class EngineParts:
     client: AriClient
     reset_transport: Callable[[], None]
     """Lets the transport try its better way again."""
+    settle_transport: Callable[[], Awaitable[object]]
+    """Waits until the better way is open, or known to be closed."""
     recovery: Recovery
     chores: Chores
     store: Store
@@ -87,6 +89,7 @@ class Engine:
         self.run = parts.run
         self.state = EngineState.STARTING
         self._generation = 0
+        self._bad_frames = 0
         self._connected = asyncio.Event()
         self._news = asyncio.Event()
         self._ready = asyncio.Event()
@@ -99,13 +102,16 @@ class Engine:
     def connected(self, generation: int) -> None:
         """The event stream is up: what was missed must be asked for."""
         self._generation = generation
-        self._parts.reset_transport()
+        if generation > 1:
+            self._parts.telemetry.ari_reconnects_total.inc()
+            self._parts.reset_transport()
         self._connected.set()
         self._news.set()
 
     def event(self, generation: int, event: Event | UnknownEvent) -> None:
         """One event, given to whom it concerns."""
         if generation == self._generation:
+            self._parts.telemetry.ari_events_total.inc(event.type)
             self.manager.event(event)
 
     def disconnected(self, generation: int, reason: str) -> None:
@@ -114,9 +120,16 @@ class Engine:
             return
         self._connected.clear()
         self._ready.clear()
+        self._count_bad_frames()
         if self.state is EngineState.READY:
             self.state = EngineState.BLIND
         log_event(_log, logging.WARNING, "events_lost", reason=reason, calls=len(self.manager.calls))
+
+    def _count_bad_frames(self) -> None:
+        counts = self._parts.stream.counts
+        bad = counts.not_json + counts.not_object + counts.misfits
+        self._parts.telemetry.ari_bad_frames_total.inc(bad - self._bad_frames)
+        self._bad_frames = bad
 
     # -------------------------------------------------------------------------------------------- working
 
@@ -189,6 +202,10 @@ class Engine:
             at=parts.clock.wall(),
         )
 
+    async def compare(self) -> int:
+        """Compare with Asterisk now; returns how many things were done about differences. Raises AriError."""
+        return len(await self._parts.recovery.compare())
+
     # -------------------------------------------------------------------------------------------- its tasks
 
     async def _listen(self) -> None:
@@ -246,6 +263,7 @@ class Engine:
 
     async def _set_right(self) -> bool:
         parts = self._parts
+        await parts.settle_transport()
         try:
             filtered = await parts.client.applications.ensure_event_filter(
                 parts.manager.rules.app, allowed_types=WANTED_EVENTS
@@ -268,6 +286,7 @@ class Engine:
                 await asyncio.sleep(SWEEP_DELAY_S)
             except TimeoutError:
                 pass
+            self._count_bad_frames()
             if self._ready.is_set():
                 try:
                     await self._parts.recovery.compare()

@@ -6,6 +6,8 @@ recorded too and count as sound. A channel in a bridge cannot be recorded by its
 in one, of Asterisk's own.
 """
 
+from enum import Enum
+from math import ceil, floor
 from typing import Final
 
 from integrations.emulator import events, lines
@@ -24,6 +26,15 @@ BEEP_S: Final = 0.2
 TAIL_S: Final = 0.2  # what is left of the silence that ended it
 _IN_BRIDGE: Final = "Cannot record channel while in bridge"
 _CLOSE: Final = 1e-9
+
+
+class Ending(Enum):
+    """Why a recording is over."""
+
+    SILENCE = "silence"
+    DIGIT = "digit"
+    FULL = "full"
+    CUT = "cut"  # stopped, hung up, or without frames
 
 
 def queue(world: World, ask: Ask, target: Channel | Bridge) -> Reply:
@@ -91,25 +102,25 @@ def look(world: World, recording: Recording) -> None:
     all_frames = _frames(world, recording)
     frames = within(all_frames, since, now)
     look_again = now + NO_FRAMES_S
-    ends: list[tuple[float, bool]] = [(_last(all_frames, now, since) + NO_FRAMES_S, False)]
+    ends: list[tuple[float, Ending]] = [(_last(all_frames, now, since) + NO_FRAMES_S, Ending.CUT)]
     if recording.max_s:
-        ends.append((since + recording.max_s, False))
+        ends.append((_full_at(world, since, recording.max_s), Ending.FULL))
     if recording.max_silence_s and recording.state is RecordingState.RECORDING:
         if frames:
             first = min(start for start, _ in frames)
             quiet_since = _last(_sound(world, recording), now, first)
-            ends.append((quiet_since + recording.max_silence_s, True))
+            ends.append((quiet_since + recording.max_silence_s, Ending.SILENCE))
         else:
             look_again = now + 1.0  # silence counts from the first frame, and is a whole second at least
-    due, by_silence = min(ends)
+    due, why = min(ends, key=lambda end: end[0])
     if due <= now + _CLOSE:
-        finish(world, recording, by_silence=by_silence)
+        finish(world, recording, why)
     else:
         recording.edition += 1
         world.agenda.put(min(due, look_again), RecordingLooks(recording.serial, recording.edition))
 
 
-def finish(world: World, recording: Recording, *, by_silence: bool = False) -> None:
+def finish(world: World, recording: Recording, why: Ending = Ending.CUT) -> None:
     """It is over: say how long it was, and keep the file."""
     _turn(recording, RecordingTurn.ENDS)
     del world.recordings[recording.serial]
@@ -120,15 +131,13 @@ def finish(world: World, recording: Recording, *, by_silence: bool = False) -> N
         target.jobs.remove(recording.serial)
         world.agenda.put(world.now, NextJob(recording.target))
     since = min(recording.started_at, world.now)
-    heard = merged(within(_frames(world, recording), since, world.now))
+    frames = merged(within(_frames(world, recording), since, world.now))
     tones = merged(within(_sound(world, recording), since, world.now))
-    recording.duration_s = int(total(heard) + _CLOSE)
-    if recording.max_silence_s:
-        recording.talking_s = min(recording.duration_s, int(total(tones) + _CLOSE))
+    file_s = _measure(recording, why, total(frames), _in_file(frames, tones))
     if recording.discard:
         world.stored.pop(recording.name, None)
     else:
-        _store(world, recording, heard, tones, by_silence=by_silence)
+        _store(world, recording, file_s, _in_file(frames, tones))
     events.recording_event(world, "RecordingFinished", recording)
 
 
@@ -157,7 +166,7 @@ def digit_pressed(world: World, channel: Channel, digit: str) -> None:
         is_here = recording.of is channel or recording.of is world.bridges.get(channel.bridge_id)
         wanted = recording.terminate_on
         if is_here and recording.state is not RecordingState.QUEUED and wanted in {"any", digit}:
-            finish(world, recording)
+            finish(world, recording, Ending.DIGIT)
 
 
 def is_recorded(world: World, channel: Channel) -> bool:
@@ -277,39 +286,62 @@ def _heard(world: World, recording: Recording, *, frames_too: bool) -> list[Stre
     return heard
 
 
+def _full_at(world: World, since: float, max_s: int) -> float:
+    """Asterisk compares whole seconds of the day: full when more than `max_s` of them have begun since the start."""
+    start = world.epoch.timestamp() + since
+    return since + floor(start) + max_s + 1 - start
+
+
 def _last(stretches: list[Stretch], now: float, since: float) -> float:
     ends = [min(end, now) for start, end in stretches if start <= now]
     return max([since, *ends])
 
 
-def _store(
-    world: World, recording: Recording, heard: list[Stretch], tones: list[Stretch], *, by_silence: bool
-) -> None:
-    def place(moment: float) -> float:  # in the file, where only frames take time
-        return total(within(heard, heard[0][0], moment)) if heard else 0.0
+def _in_file(frames: list[Stretch], tones: list[Stretch]) -> list[Stretch]:
+    """Where the tones are in the file, in which only frames take time."""
 
-    placed = [(place(start), place(end)) for start, end in tones]
-    seconds = total(heard)
-    if by_silence:
-        seconds = min(seconds, max([end for _, end in placed], default=0.0) + TAIL_S)
+    def place(moment: float) -> float:
+        return total(within(frames, frames[0][0], moment)) if frames else 0.0
+
+    return [(place(start), place(end)) for start, end in tones]
+
+
+def _measure(recording: Recording, why: Ending, seconds: float, tones: list[Stretch]) -> float:
+    """Say how long it was, in whole seconds, as Asterisk counts; returns the length of the file.
+
+    Where silence is measured, what was silent at the end does not count, and is cut off the file unless somebody
+    stopped it. Ended by silence or a digit, what is left counts as begun seconds: a recording of nothing at all then
+    has a duration and a talking_duration of 1 (measured).
+    """
+    recording.duration_s = int(seconds + _CLOSE)
+    if not recording.max_silence_s:
+        return seconds
+    spoken_until = max([end for _, end in tones], default=0.0)
+    trailing = seconds - spoken_until
+    file_s = seconds if why is Ending.CUT else min(seconds, spoken_until + TAIL_S)
+    if why in {Ending.SILENCE, Ending.DIGIT}:
+        recording.duration_s = ceil(file_s - _CLOSE)
+    else:
+        recording.duration_s = max(0, recording.duration_s - int(trailing + _CLOSE))
+    pauses = int(spoken_until - total(tones) + _CLOSE)
+    recording.talking_s = max(0, recording.duration_s - pauses)
+    return file_s
+
+
+def _store(world: World, recording: Recording, seconds: float, tones: list[Stretch]) -> None:
     said = sorted(
         (moment, words)
         for channel in _people(recording)
         for moment, words in channel.words
         if recording.started_at <= moment < world.now
     )
-    stored = StoredRecording(
-        recording.name, recording.format, seconds, tuple(placed), tuple(words for _, words in said)
-    )
+    words = tuple(text for _, text in said)
+    stored = StoredRecording(recording.name, recording.format, seconds, tuple(tones), words)
     before = world.stored.get(recording.name) if recording.appends else None
     if before is not None:
-        later = tuple((start + before.seconds, end + before.seconds) for start, end in stored.tones)
+        later = tuple((start + before.seconds, end + before.seconds) for start, end in tones)
         stored = StoredRecording(
-            before.name,
-            before.format,
-            before.seconds + seconds,
-            before.tones + later,
-            before.words + stored.words,
+            before.name, before.format, before.seconds + seconds, before.tones + later, before.words + words
         )
     world.stored[recording.name] = stored
 

@@ -78,7 +78,7 @@ def _read(frame: Mapping[str, object], path: str, inline: str) -> tuple[str, dic
 def _answer(frame: Mapping[str, object], path: str, reply: Reply) -> Event:
     response = _response(frame, path, reply.status, HTTPStatus(reply.status).phrase)
     if reply.data is not None:  # files do not travel this way
-        return _response(frame, path, 406, "Not Acceptable")
+        return _response(frame, path, 406, "Not Acceptable.  Use HTTP GET")
     return response if reply.body is None else response | _body(reply.body)
 
 

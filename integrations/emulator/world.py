@@ -7,6 +7,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from core.clock import VIRTUAL_EPOCH
@@ -231,6 +232,13 @@ class Seen:
     status: int
 
 
+@lru_cache(maxsize=4096)
+def _second(epoch: datetime, seconds: int) -> tuple[str, str]:
+    """A second of the day and its zone, as Asterisk writes them; most timestamps fall into a few seconds."""
+    moment = epoch.replace(microsecond=0) + timedelta(seconds=seconds)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}", f"{moment:%z}"
+
+
 class World:
     """All that exists."""
 
@@ -267,8 +275,10 @@ class World:
 
     def stamp(self, at: float | None = None) -> str:
         """A moment as Asterisk writes it."""
-        moment = self.epoch + timedelta(seconds=self.now if at is None else at)
-        return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}{moment:%z}"
+        since_epoch_ms = round((self.now if at is None else at) * 1000)
+        seconds, ms = divmod(self.epoch.microsecond // 1000 + since_epoch_ms, 1000)
+        second, zone = _second(self.epoch, seconds)
+        return f"{second}.{ms:03d}{zone}"
 
     def unique_id(self) -> str:
         """An id of Asterisk's own, for what was made without one."""

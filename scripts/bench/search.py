@@ -21,7 +21,7 @@ class Tried:
 class Search:
     """What to try, in calls per second. The ramp goes upwards; `tries` says how often a rate may fail."""
 
-    ramp: tuple[int, ...] = (25, 50, 75, 100, 125, 150, 175, 200)
+    ramp: tuple[int, ...] = (25, 50, 75, 100, 125, 150, 175, 200, 225, 250)
     grain: int = 5
     tries: int = 2
 

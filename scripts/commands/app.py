@@ -15,7 +15,7 @@ import typer
 from core.logs import setup_logging
 from scripts.commands import call, calls, demo, doctor, run
 from scripts.commands.leaving import Code
-from scripts.commands.wiring import Given, LoadScenarios, OpenEngine, Wiring
+from scripts.commands.wiring import Given, LoadScenarios, LoadWords, OpenEngine, Wiring
 
 _log = logging.getLogger(__name__)
 
@@ -37,9 +37,11 @@ Examples:
 """
 
 
-def make_app(open_engine: OpenEngine, load_scenarios: LoadScenarios) -> Callable[[], int]:
+def make_app(
+    open_engine: OpenEngine, load_scenarios: LoadScenarios, load_words: LoadWords
+) -> Callable[[], int]:
     """The command line as a function that returns the exit code."""
-    app = build_app(Wiring(open_engine, load_scenarios))
+    app = build_app(Wiring(open_engine, load_scenarios, load_words))
 
     def start() -> int:
         try:
@@ -71,7 +73,7 @@ def build_app(wiring: Wiring) -> typer.Typer:
         if ctx.invoked_subcommand is not None:
             return
         if check:
-            doctor.examine(ctx.obj, as_json=False)
+            doctor.run_checks(ctx.obj, as_json=False)
         else:
             run.run_engine(ctx.obj, take_over=False, as_json=False)
 

@@ -12,6 +12,7 @@ from config.settings import Settings
 from core.build import build_id
 from core.logs import log_event, setup_logging
 from core.store import RunStart
+from integrations.checkup.audio_checks import unplayable_prompts
 from integrations.control.server import ControlServer
 from scripts.commands.leaving import Code, Stop, plainly, put_json
 from scripts.commands.signals import Signals, listening
@@ -105,6 +106,12 @@ def _announce(engine: Engine, settings: Settings) -> None:
     for refusal in engine.manager.scenarios.refused.values():
         for problem in refusal.problems:
             log_event(_log, logging.WARNING, "scenario_refused", file=refusal.file, problem=str(problem))
+    folder = settings.media.sound_dir
+    for each in [] if folder is None else unplayable_prompts(engine.manager.scenarios, folder):
+        names = ", ".join(each.scenarios)
+        log_event(
+            _log, logging.WARNING, "prompt_missing", prompt=each.prompt, wrong=each.wrong, scenarios=names
+        )
     if not engine.manager.scenarios.flows:
         log_event(_log, logging.WARNING, "no_scenario", folder=str(settings.calls.scenarios_dir))
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import typer
 
 from config.settings import Settings, get_settings
+from logic.prompts import PromptBook
 from logic.scenario_registry import ScenarioRegistry
 from sessions.engine import Engine
 from sessions.role import Role
@@ -25,6 +26,9 @@ class OpenEngine(Protocol):
 LoadScenarios = Callable[[Settings], ScenarioRegistry]
 """Every scenario that passes and every file that does not, without an engine. Raises PromptErrors."""
 
+LoadWords = Callable[[], PromptBook]
+"""The words of every prompt. Raises PromptErrors."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
@@ -32,6 +36,7 @@ class Wiring:
 
     open_engine: OpenEngine
     load_scenarios: LoadScenarios
+    load_words: LoadWords
 
 
 @dataclass(frozen=True, slots=True)

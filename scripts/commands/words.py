@@ -17,6 +17,7 @@ _ENTRIES: Final = {
     "not_said": "could not be said: {detail}",
     "listening": "we listen ({detail})",
     "heard": "recorded {detail}",
+    "measured": "in the recording: {detail}",
     "not_heard": "nothing could be recorded",
     "pressed": "they pressed {detail}",
     "hanging_up": "they are hanging up",

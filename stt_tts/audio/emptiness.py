@@ -28,9 +28,9 @@ def is_empty(recording: bytes) -> bool:
         with wave.open(io.BytesIO(recording)) as file:
             width, rate, channels = file.getsampwidth(), file.getframerate(), file.getnchannels()
             samples = file.readframes(file.getnframes())
-    except (wave.Error, EOFError) as error:
-        raise BrokenAudio(f"not a WAV file: {error}") from error
-    if rate <= 0 or len(samples) < MIN_DURATION_S * rate * width * channels:
-        return True
-    full_scale = float(1 << (8 * width - 1))
-    return audioop.rms(samples, width) / full_scale < MIN_RMS
+        if rate <= 0 or len(samples) < MIN_DURATION_S * rate * width * channels:
+            return True
+        full_scale = float(1 << (8 * width - 1))
+        return audioop.rms(samples, width) / full_scale < MIN_RMS
+    except (wave.Error, audioop.error, EOFError, RuntimeError) as error:  # damage that `wave` meets half-way is Runtime
+        raise BrokenAudio(f"not a WAV file of plain samples: {error}") from error

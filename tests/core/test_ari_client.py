@@ -211,7 +211,11 @@ COMMANDS: list[tuple[Do, str, dict[str, str], dict[str, object] | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("do", "request_line", "query", "body"), COMMANDS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("do", "request_line", "query", "body"),
+    COMMANDS,
+    ids=lambda value: value if isinstance(value, str) else None,
+)
 async def test_what_a_command_asks(
     do: Do, request_line: str, query: dict[str, str], body: dict[str, object] | None
 ) -> None:
@@ -303,7 +307,9 @@ QUESTIONS: list[tuple[Do, str, Any, Callable[[Any], object], object]] = [
 
 
 @pytest.mark.parametrize(
-    ("do", "path", "body", "look", "expected"), QUESTIONS, ids=lambda value: str(value)[:30]
+    ("do", "path", "body", "look", "expected"),
+    QUESTIONS,
+    ids=lambda value: value if isinstance(value, str) else None,
 )
 async def test_answers_become_models(
     do: Do, path: str, body: object, look: Callable[[Any], object], expected: object

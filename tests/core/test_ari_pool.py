@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import ServerConnection
 
 from config.groups import AriSettings
 from core.ari_transport.pool import WebSocketPool
 from core.ari_transport.seam import Request, Response
+from core.ari_transport.sockets import open_ari_socket
 from core.ari_transport.websocket import encoded
 from core.errors import AriNoAnswer, AriNonsense, AriUnreachable
 from tests.core.ari_servers import PONG, WsAsterisk, ari_settings, serving, until, ws_asterisk
@@ -236,6 +238,29 @@ async def test_an_older_asterisk_is_found_out_once(caplog: pytest.LogCaptureFixt
             pool.reset()
             assert await pool.settle(5)
             assert (await pool.send(get("x"), timeout_s=1)).status == 200
+
+
+async def test_a_resting_pool_stops_the_sockets_that_could_not_connect_too() -> None:
+    """One socket proved that Asterisk is an older one; the others need not find out themselves."""
+    tries: list[str] = []
+
+    async with ws_asterisk(speaks_rest=False) as asterisk:
+
+        @asynccontextmanager
+        async def open_socket(app: str) -> AsyncIterator[ClientConnection]:
+            tries.append(app)
+            if app != "tr-rest0":
+                raise AriUnreachable("refused")
+            async with open_ari_socket(asterisk.settings, app) as socket:
+                yield socket
+
+        settings = replace(asterisk.settings, rest_sockets=2, reconnect_max_s=0.2)
+        async with WebSocketPool(settings, rng=random.Random(1), open_socket=open_socket) as pool:
+            await pool.settle(5)
+            assert pool.is_resting
+            found = len(tries)
+            await asyncio.sleep(0.5)
+            assert len(tries) == found > 2
 
 
 async def test_reset_of_a_working_pool_changes_nothing() -> None:

@@ -205,10 +205,11 @@ async def test_wrong_credentials_end_the_first_try(clock: Clock) -> None:
 
 
 @pytest.mark.virtual_time
-async def test_a_wrong_address_ends_the_first_try(clock: Clock) -> None:
-    """404: there is a server, but no ARI."""
-    with pytest.raises(AriRefused, match="404"):
-        await stream_of(Script([refusal(404, "Not Found")]), clock).run(Remembering())
+async def test_an_asterisk_that_is_still_loading_is_waited_for(clock: Clock) -> None:
+    """404: there is a server already, and no ARI yet."""
+    script, listener = Script([*(refusal(404, "Not Found") for _ in range(5)), [UNKNOWN]]), Remembering()
+    await run_for(stream_of(script, clock), listener, 60)
+    assert ("connected", 1) in listener.said
 
 
 @pytest.mark.virtual_time
@@ -313,12 +314,12 @@ async def test_a_flood_leaves_room_for_others(clock: Clock) -> None:
         (AriNonsense("x"), True, Retry()),
         (refusal(401, ""), False, GiveUp()),
         (refusal(403, ""), False, GiveUp()),
-        (refusal(404, ""), False, GiveUp()),
+        (refusal(404, ""), False, Retry()),
         (refusal(426, ""), False, GiveUp()),
         (refusal(500, ""), False, Retry(slow=True)),
         (refusal(503, ""), False, Retry(slow=True)),
         (refusal(401, ""), True, Retry(slow=True)),
-        (refusal(404, ""), True, Retry(slow=True)),
+        (refusal(404, ""), True, Retry()),
         (refusal(503, ""), True, Retry(slow=True)),
     ],
     ids=str,
@@ -350,7 +351,7 @@ async def test_real_sockets_register_the_application(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(401, AriUnauthorized), (403, AriUnauthorized), (404, AriRefused)]
+    ("status", "kind"), [(401, AriUnauthorized), (403, AriUnauthorized), (426, AriRefused)]
 )
 async def test_real_sockets_that_are_refused(clock: Clock, status: int, kind: type[AriRefused]) -> None:
     """The status of the upgrade decides."""

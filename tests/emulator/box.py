@@ -56,7 +56,7 @@ class Box:
         self.wait(0.5)
         assert self.get(f"channels/{channel}")["state"] == "Up"
 
-    def ring_in(self, person: Person | str = "silent", number: str = "+49301234") -> str:
+    def ring_in(self, person: Person | str = "silent", number: str = "+12025550100") -> str:
         """Somebody calls us; the id of their channel."""
         channel = self.emulator.dial_in(person, APP, number, self.now)
         self._look()

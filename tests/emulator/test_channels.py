@@ -152,8 +152,8 @@ def test_originate_nobody_answers(box: Box) -> None:
 
 def test_a_number_finds_its_person() -> None:
     """The directory first, then the last digit."""
-    box = Box(EmulatorSettings(directory={"+498005": "polite-yes"}))
-    for number, channel in (("+498005", "c"), ("+498015", "d")):
+    box = Box(EmulatorSettings(directory={"+12025550105": "polite-yes"}))
+    for number, channel in (("+12025550105", "c"), ("+12025550115", "d")):
         box.ask("POST", "channels", endpoint=f"PJSIP/{number}@trunk", app=APP, channelId=channel)
     box.wait(1)
     assert [channel.id for channel in box.emulator.live_channels()] == ["c"]
@@ -222,7 +222,7 @@ def test_a_caller_rings_and_is_answered(box: Box) -> None:
     """StasisStart with the number called, state Ring; our answer opens the line."""
     channel = box.ring_in("presses-1")
     start = box.of("StasisStart")[0]
-    assert start["args"] == ["inbound", "+49301234"]
+    assert start["args"] == ["inbound", "+12025550100"]
     assert box.get(f"channels/{channel}")["state"] == "Ring"
     box.wait(5)
     assert box.of("ChannelDtmfReceived") == []

@@ -74,7 +74,7 @@ async def test_downloads(clock: Clock) -> None:
             await link.transport.send(Request("POST", f"channels/{channel}/{path}", query), timeout_s=5)
         await until(frames, "RecordingFinished")
         content = await link.transport.download(Request("GET", "recordings/stored/r/file"), timeout_s=5)
-        assert (content[:4], len(content)) == (b"RIFF", 44 + 2 * 16000)
+        assert (content[:4], len(content)) == (b"RIFF", 44 + 2 * 24000)
         with pytest.raises(AriGone):
             await link.transport.download(Request("GET", "recordings/stored/x/file"), timeout_s=5)
 

@@ -36,7 +36,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     _step(
         "POST",
         "channels",
-        endpoint=st.integers(0, 9).map(lambda digit: f"PJSIP/+4930{digit}@trunk"),
+        endpoint=st.integers(0, 9).map(lambda digit: f"PJSIP/+1202555010{digit}@trunk"),
         app=st.sampled_from(["a", "b"]),
         channelId=IDS,
         timeout=SECONDS,

@@ -27,14 +27,15 @@ def finished(box: Box) -> dict[str, object]:
 
 
 def test_silence_ends_it(box: Box) -> None:
-    """Somebody who says nothing: finished after the silence, talking 0."""
+    """Somebody who says nothing: finished after the silence, and counted as one second of talk (measured)."""
     box.talk_to("silent")
     record(box, maxDurationSeconds=10, maxSilenceSeconds=2)
     box.wait(1.9)
     assert box.get("recordings/live/r")["state"] == "recording"
     box.wait(0.1)
     done = finished(box)
-    assert (done["duration"], done["talking_duration"], done["silence_duration"]) == (2, 0, 2)
+    assert (done["duration"], done["talking_duration"], done["silence_duration"]) == (1, 1, 0)
+    assert box.emulator.stored["r"].seconds == pytest.approx(0.2)
     assert box.ask("GET", "recordings/live/r").status == 404
 
 
@@ -46,11 +47,11 @@ def test_silence_counts_from_the_last_word(box: Box) -> None:
     assert box.of("RecordingFinished") == []
     box.wait(0.2)
     done = finished(box)
-    assert (done["duration"], done["talking_duration"]) == (12, 9)
+    assert (done["duration"], done["talking_duration"]) == (11, 11)
     box.ask("DELETE", "recordings/stored/r")
     box.forget()
     record(box, maxDurationSeconds=3)
-    box.wait(3)
+    box.wait(4)
     assert finished(box) == {
         "name": "r",
         "format": "wav",
@@ -58,6 +59,26 @@ def test_silence_counts_from_the_last_word(box: Box) -> None:
         "target_uri": "bridge:b",
         "duration": 3,
     }
+
+
+def test_full_is_counted_in_seconds_of_the_clock(box: Box) -> None:
+    """Asterisk compares whole seconds: the end comes up to one second after maxDurationSeconds."""
+    box.talk_to()  # until 0.5
+    record(box, maxDurationSeconds=3)
+    box.wait(3.4)
+    assert box.of("RecordingFinished") == []
+    box.wait(0.1)
+    assert finished(box)["duration"] == 3
+
+
+def test_what_was_silent_at_the_end(box: Box) -> None:
+    """It does not count when somebody stops or hangs up, but it is in the file."""
+    box.talk_to("silent")
+    record(box, maxSilenceSeconds=5)
+    box.wait(2.9)
+    box.ask("POST", "recordings/live/r/stop")
+    assert (finished(box)["duration"], finished(box)["talking_duration"]) == (0, 0)
+    assert box.emulator.stored["r"].seconds == pytest.approx(2.9)
 
 
 def test_our_own_prompt_counts_on_a_bridge(box: Box) -> None:
@@ -68,7 +89,7 @@ def test_our_own_prompt_counts_on_a_bridge(box: Box) -> None:
     box.wait(2.4)
     assert box.of("RecordingFinished") == []
     box.wait(0.1)
-    assert finished(box)["talking_duration"] == 1
+    assert finished(box)["talking_duration"] == 2
 
 
 def test_a_line_without_frames_ends_it_after_four_seconds() -> None:
@@ -134,8 +155,9 @@ def test_the_file_is_a_wav_with_a_tone_where_somebody_talked() -> None:
     speaker = Person("speaker", acts=(Says(at(1.0), 1.0),))
     channel = box.emulator.dial_in(speaker, APP, "1", 0.0)
     box.ask("POST", f"channels/{channel}/answer")
-    box.ask("POST", f"channels/{channel}/record", name="a/b", format="wav", maxDurationSeconds=3)
+    box.ask("POST", f"channels/{channel}/record", name="a/b", format="wav")
     box.wait(3)
+    box.ask("POST", "recordings/live/a%2Fb/stop")
     reply = box.ask("GET", "recordings/stored/a%2Fb/file")
     assert reply.data is not None
     with wave.open(io.BytesIO(reply.data)) as file:
@@ -170,8 +192,9 @@ def test_a_stored_name_is_refused_overwritten_or_appended(box: Box) -> None:
     box.talk_to()
     lengths = []
     for if_exists in ("fail", "overwrite", "append"):
-        record(box, ifExists=if_exists, maxDurationSeconds=2)
+        record(box, ifExists=if_exists)
         box.wait(2)
+        box.ask("POST", "recordings/live/r/stop")
         lengths.append(round(box.emulator.stored["r"].seconds, 6))
     assert lengths == [2, 2, 4]
     assert box.ask("POST", "bridges/b/record", name="r", format="wav").status == 409

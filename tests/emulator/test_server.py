@@ -226,6 +226,7 @@ async def test_recordings_travel_by_http(server: EmulatorServer) -> None:
         await receive(events, "RecordingFinished")
         file = await client.get("/recordings/stored/x%2Fy/file")
         assert (file.headers["content-type"], file.content[:4]) == ("audio/wav", b"RIFF")
+        assert (await ask(events, method="GET", uri="recordings/stored/x%2Fy/file"))["status_code"] == 406
 
 
 async def test_two_servers_in_one_process() -> None:

@@ -1,5 +1,7 @@
 """Everything the emulator says is something Asterisk says: all JSON fits the generated models."""
 
+from datetime import UTC, datetime
+
 from core.ari_models import (
     EVENT_TYPES,
     OPERATIONS,
@@ -77,3 +79,5 @@ def test_timestamps_are_asterisks(box: Box) -> None:
     """Milliseconds, and an offset without a colon."""
     box.wait(1.25)
     assert box.get("asterisk/ping")["timestamp"] == "2026-01-05T09:00:01.250+0000"
+    box.emulator.set_epoch(datetime(2026, 1, 5, 9, 0, 59, 900_000, tzinfo=UTC))
+    assert box.get("asterisk/ping")["timestamp"] == "2026-01-05T09:01:01.150+0000"

@@ -75,7 +75,7 @@ class House:
             async with link.open_events(app) as frames:
                 yield self._tapped(frames)
 
-        ways = main.Ways(link.transport, events, lambda: None)
+        ways = main.Ways(link.transport, events)
         async with main.open_engine(
             settings, role=role, ways=ways, clock=self.clock, rng=random.Random(2), telemetry=self.telemetry
         ) as engine:

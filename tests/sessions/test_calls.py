@@ -11,7 +11,9 @@ from core.journal import read_journal
 from core.store import AttemptState
 from integrations.emulator.faults import Faults, RequestFault, RequestTrouble
 from logic.outcomes import Outcome
+from sessions import call as call_module
 from sessions.call import Call
+from sessions.deciding import decide
 from sessions.engine import Engine
 from sessions.events import KeyPressed, StopRequested
 from sessions.report import CallReport
@@ -36,7 +38,7 @@ async def one_call(
     house: House, person: str = "polite-yes", **overrides: str
 ) -> tuple[Engine, Call, CallReport]:
     """Place one call, wait for its end, stop the engine."""
-    async with house.link() as link, house.engine(link, **overrides) as engine:
+    async with house.link() as link, house.engine(link, role=None, name="", **overrides) as engine:
         await engine.ready()
         call = await place(engine, person)
         report = await report_of(call)
@@ -256,9 +258,6 @@ async def test_a_crash_inside_a_call_ends_that_call_by_the_closing_routine(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fault of ours costs its own call only: it is hung up, reported, and its journal is whole."""
-    from sessions import call as call_module
-
-    decide = call_module.decide
 
     def broken(state, event, now):  # type: ignore[no-untyped-def]
         if isinstance(event, KeyPressed):

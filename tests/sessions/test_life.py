@@ -11,6 +11,7 @@ from core.errors import ApplicationTaken, LockHeld
 from core.ids import BridgeId, ChannelId, Kind, new_call_id, resource_id
 from core.journal import read_journal
 from core.store import CallRow, Direction, PreviousEnd, Store
+from integrations.emulator import SocketId
 from integrations.emulator.faults import Faults, RequestFault, RequestTrouble
 from logic.outcomes import Outcome
 from sessions.engine import EngineState
@@ -51,7 +52,7 @@ async def test_a_call_goes_on_when_only_the_event_stream_was_lost(house: House) 
         call = await place(engine, "polite-yes")
         await asyncio.sleep(2.5)
         for socket_id in list(house.emulator.world.sockets):
-            house.emulator.close_socket(socket_id, house.clock.now())
+            house.emulator.close_socket(SocketId(socket_id), house.clock.now())
         report = await report_of(call)
     assert report.outcome is Outcome.COMPLETED
 
@@ -63,7 +64,7 @@ async def test_hangup_in_the_gap_is_found_by_asking(house: House) -> None:
         call = await place(engine, "silent")
         await asyncio.sleep(1)
         for socket_id in list(house.emulator.world.sockets):
-            house.emulator.close_socket(socket_id, house.clock.now())
+            house.emulator.close_socket(SocketId(socket_id), house.clock.now())
         house.emulator.request("DELETE", f"channels/{call.plan.channel_id}", now=house.clock.now())
         report = await report_of(call)
         assert report.outcome is Outcome.LOST
