@@ -32,8 +32,8 @@ from logic.scenario_registry import ScenarioRegistry, load_registry
 from sessions.call import CallParts
 from sessions.chores import Chores
 from sessions.engine import Engine, EngineParts
-from sessions.manager import CallRules, SessionManager
 from sessions.forebears import dead_engines, engine_folder, forget_engines
+from sessions.manager import CallRules, SessionManager
 from sessions.recovery import Recovery
 from sessions.role import Role as Role
 

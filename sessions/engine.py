@@ -18,9 +18,9 @@ from core.ari_client import AriClient
 from core.ari_fields import UnknownEvent
 from core.ari_models import Event
 from core.ari_ws import EventStream
-from core.clock import Clock
 from core.backoff import backoff
-from core.errors import AriError, AriNoAnswer, AriServerError, AriUnreachable, ApplicationTaken
+from core.clock import Clock
+from core.errors import ApplicationTaken, AriError, AriNoAnswer, AriServerError, AriUnreachable
 from core.ids import CallId
 from core.logs import log_event
 from core.store import DialPermit, PermitKind, RunStart, Store

@@ -285,9 +285,7 @@ class SessionManager:
         try:
             self._open_row(call)
             report = await call.run()
-        except (
-            Exception
-        ) as error:  # the last supervisor: what breaks here must not take the other calls along
+        except Exception as error:  # noqa: BLE001  # the last supervisor: one call must not take the others along
             log_event(_log, logging.ERROR, "call_broke", call_id=plan.call_id, exc_info=error)
             call.leftovers = True
         finally:

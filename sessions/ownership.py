@@ -9,7 +9,7 @@ import asyncio
 from typing import Final
 
 from core.ari_client import AriClient
-from core.errors import AriGone, ApplicationTaken
+from core.errors import ApplicationTaken, AriGone
 
 GRACE_S: Final = 3.0
 """How long the application of an engine that has just died may linger until Asterisk notices."""

@@ -61,6 +61,7 @@ LATENCY_RATE: Final = 20
 METHOD_RATES: Final = (20, 50)
 PARTS: Final = ("rate", "latency", "methods")
 FAILED, CANNOT = 1, 2
+CPROFILE: Final = ".prof"
 
 EXAMPLES = """examples:
   python -m scripts.bench.calls                      everything: about 25 minutes
@@ -136,9 +137,9 @@ class Bench:
                 far_end_pid=self.ground.far_end_pid,
                 bare_plays=self.plan.bare_plays,
                 bare_bridge_first=bridge_first,
-                profile=profile,
+                profile=profile if profile.endswith(CPROFILE) else "",
             )
-            result = _result(order)
+            result = _result(order, sampler=_sampler(profile))
             left = self.ground.left_of(APP)
             books = [f"{len(names)} {kind} left in Asterisk" for kind, names in left.items() if names]
             self.ground.remove(left)
@@ -152,22 +153,38 @@ class Bench:
         self.console.print(f"[dim]{part}[/dim] {step.sentence()}", highlight=False)
         return step
 
-    def search(self, who: Who, run: int) -> list[Tried]:
-        """The highest rate of one client, once."""
-        tried: list[Tried] = []
-        while (rate := self.plan.search.next_rate(tried)) is not None:
-            step = self.step(who, rate, part=f"rate, run {run + 1}")
-            tried.append(Tried(rate, step.passed))
-        self.console.print(f"[bold]{who}: {highest(tried)} calls/s[/bold] (run {run + 1})")
+    def search(self, run: int) -> dict[Who, list[Tried]]:
+        """The highest rate of both clients, once: step by step in turns, so that what else the machine does hits both."""
+        tried: dict[Who, list[Tried]] = {"engine": [], "bare": []}
+        turns: tuple[Who, Who] = ("engine", "bare") if run % 2 == 0 else ("bare", "engine")
+        goes_on = True
+        while goes_on:
+            goes_on = False
+            for who in turns:
+                rate = self.plan.search.next_rate(tried[who])
+                if rate is not None:
+                    step = self.step(who, rate, part=f"rate, run {run + 1}")
+                    tried[who].append(Tried(rate, step.passed))
+                    goes_on = True
+        found = ", ".join(f"{who} {highest(tried[who])}" for who in turns)
+        self.console.print(f"[bold]run {run + 1}: {found} calls/s[/bold]", highlight=False)
         return tried
 
 
-def _result(order: Order) -> dict[str, object]:
+def _sampler(profile: str) -> list[str]:
+    """The command in front of the worker that takes samples of all its threads, if a profile of that kind is wanted."""
+    if not profile or profile.endswith(CPROFILE):
+        return []
+    form = "flamegraph" if profile.endswith(".svg") else "raw"
+    return ["py-spy", "record", "--rate", "400", "--threads", "--format", form, "--output", profile, "--"]
+
+
+def _result(order: Order, *, sampler: Sequence[str]) -> dict[str, object]:
     """Run the worker and read what it says. A worker that does not answer is a step that failed."""
     seconds = order.calls / order.rate + STEP_SLACK_S
     # Settings come with the order: whatever the person's environment sets must not change the figures.
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    argv = [sys.executable, "-m", "scripts.bench.calls", "--worker"]
+    argv = [*sampler, sys.executable, "-m", "scripts.bench.calls", "--worker"]
     try:
         done = subprocess.run(
             argv,
@@ -183,7 +200,8 @@ def _result(order: Order) -> dict[str, object]:
         return {"fault": f"the worker was not done within {seconds:.0f} s"}
     if done.returncode != 0:
         return {"fault": f"the worker ended with {done.returncode}: {done.stderr.strip()[-500:]}"}
-    result = json.loads(done.stdout)
+    said = [line for line in done.stdout.splitlines() if line.startswith("{")]  # py-spy speaks on stdout, too
+    result = json.loads(said[-1]) if said else {"fault": "the worker said nothing"}
     assert isinstance(result, dict)
     return result
 
@@ -232,21 +250,15 @@ def _counted_problems(counted: dict[str, object]) -> list[str]:
 # ------------------------------------------------------------------------------------------------ the three parts
 
 
-def rates(bench: Bench) -> tuple[Figure, dict[str, list[list[dict[str, object]]]]]:
-    """Part 1: searches in turns, and who begins changes."""
-    searches: dict[str, list[list[Tried]]] = {"engine": [], "bare": []}
-    turns: tuple[tuple[Who, Who], ...] = (("engine", "bare"), ("bare", "engine"))
-    for run in range(bench.plan.runs):
-        for who in turns[run % 2]:
-            searches[who].append(bench.search(who, run))
+def rates(bench: Bench) -> tuple[Figure, list[dict[Who, list[dict[str, object]]]]]:
+    """Part 1: a search for each, in turns."""
+    searches = [bench.search(run) for run in range(bench.plan.runs)]
     figure = rate_figure(
-        [highest(tried) for tried in searches["engine"]],
-        [highest(tried) for tried in searches["bare"]],
-        bare_at_the_top=any(bench.plan.search.is_at_the_top(tried) for tried in searches["bare"]),
+        [highest(tried["engine"]) for tried in searches],
+        [highest(tried["bare"]) for tried in searches],
+        bare_at_the_top=any(bench.plan.search.is_at_the_top(tried["bare"]) for tried in searches),
     )
-    return figure, {
-        who: [[asdict(one) for one in tried] for tried in tries] for who, tries in searches.items()
-    }
+    return figure, [{who: [asdict(one) for one in steps] for who, steps in tried.items()} for tried in searches]
 
 
 def latencies(bench: Bench) -> list[Figure]:

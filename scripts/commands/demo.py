@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console, Group, RenderableType
@@ -22,15 +22,16 @@ from config.settings import Settings, get_settings
 from core.logs import setup_logging
 from logic.outcomes import Outcome
 from logic.prompts import PromptBook
-from scripts.commands import stage as stages
 from scripts.commands.leaving import Code, Stop, plainly, put_json
 from scripts.commands.signals import Signals, listening
-from scripts.commands.stage import Stage
 from scripts.commands.wiring import Wiring, given_to
 from scripts.commands.words import entry_words, outcome_words
 from sessions.call import Call
 from sessions.engine import Engine
 from sessions.report import CallReport
+
+if TYPE_CHECKING:
+    from scripts.commands.stage import Stage
 
 AT_ONCE: Final = 5
 LONGEST_S: Final = 55.0
@@ -73,11 +74,6 @@ class Where(StrEnum):
     EMULATOR = "emulator"
     LAB = "lab"
 
-
-_STAGES: Final[dict[Where, Callable[[], AbstractAsyncContextManager[Stage]]]] = {
-    Where.EMULATOR: stages.emulated,
-    Where.LAB: stages.lab,
-}
 
 _HELP = """See the engine work, with nothing else installed: it calls eight people and is called by one.
 
@@ -153,7 +149,7 @@ async def _play(wiring: Wiring, where: Where, board: "_Board") -> float:
     loop = asyncio.get_running_loop()
     began = loop.time()
     with tempfile.TemporaryDirectory(prefix="linekeeper-demo-") as folder, listening() as asked:
-        async with _STAGES[where]() as stage:
+        async with _stage(where) as stage:
             board.say(f"The engine of this folder, on {stage.about}. Ctrl-C stops.")
             settings = _settings(stage, folder)
             async with wiring.open_engine(settings) as engine, asyncio.TaskGroup() as tasks:
@@ -165,7 +161,14 @@ async def _play(wiring: Wiring, where: Where, board: "_Board") -> float:
     return loop.time() - began
 
 
-def _settings(stage: Stage, folder: str) -> Settings:
+def _stage(where: Where) -> AbstractAsyncContextManager["Stage"]:
+    """The stage, loaded only now: an emulator with its web server costs every other command a third of a second."""
+    from scripts.commands import stage  # noqa: PLC0415  # see above
+
+    return stage.emulated() if where is Where.EMULATOR else stage.lab()
+
+
+def _settings(stage: "Stage", folder: str) -> Settings:
     """Settings of this run alone: no `.env`, a data folder that is thrown away, an application nobody else has."""
     return get_settings(
         None,
@@ -204,7 +207,7 @@ class _Play:
     """What every scene needs."""
 
     engine: Engine
-    stage: Stage
+    stage: "Stage"
     words: PromptBook
     board: "_Board"
 
@@ -264,7 +267,7 @@ async def _arrived(engine: Engine, caller: str) -> Call:
         raise Stop(Code.FAILED, "the call of the one who dials in never arrived") from None
 
 
-def _note_words(scene: Scene, call: Call, words: PromptBook, stage: Stage) -> None:
+def _note_words(scene: Scene, call: Call, words: PromptBook, stage: "Stage") -> None:
     """The first thing that was said in the call, and the last thing they said, or we."""
     prompts = [name for what, detail in scene.entries if what == "saying" for name in detail.split()]
     if prompts:

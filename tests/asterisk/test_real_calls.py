@@ -79,18 +79,25 @@ async def test_a_caller_who_dials_in_has_the_same_conversation(lab: Lab, tmp_pat
     assert {report.line for report in reports.values()} == {"100"}
     await assert_asterisk_is_empty(lab, "inbound")
     channels = await asyncio.to_thread(ask, lab, "channels")
-    assert [channel for channel in channels if str(channel["dialplan"]["app_data"]).startswith("inbound,")] == []  # type: ignore[index]
+    assert [
+        channel for channel in channels if str(channel["dialplan"]["app_data"]).startswith("inbound,")
+    ] == []  # type: ignore[index]
 
 
 async def test_a_caller_whom_we_do_not_take_goes_on_in_the_dialplan(lab: Lab, tmp_path: Path) -> None:
     """A full house: the second caller hears the fallback behind Stasis(), and becomes no call."""
-    async with engine_on(lab, tmp_path, "doors", MAX_CONCURRENT_INBOUND_CALLS="1", DRAIN_GRACE_S="0") as engine:
+    async with engine_on(
+        lab, tmp_path, "doors", MAX_CONCURRENT_INBOUND_CALLS="1", DRAIN_GRACE_S="0"
+    ) as engine:
         first = await dial_in(lab, engine, "silent")
         await asyncio.to_thread(lab.dial_in, "silent", "doors", "100")
         async with asyncio.timeout(5):
-            while "Playback" not in (apps := {
-                str(channel["dialplan"]["app_name"]) for channel in await asyncio.to_thread(ask, lab, "channels")  # type: ignore[index]
-            }):
+            while "Playback" not in (
+                apps := {
+                    str(channel["dialplan"]["app_name"])
+                    for channel in await asyncio.to_thread(ask, lab, "channels")  # type: ignore[index]
+                }
+            ):
                 await asyncio.sleep(0.1)
         assert list(engine.manager.calls) == [first.call_id]
         assert "Playback" in apps
@@ -111,13 +118,24 @@ async def test_the_json_of_a_typed_call_is_whole(lab: Lab, tmp_path: Path) -> No
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert {"call_id", "outcome", "answered", "hangup_cause", "duration_s", "bridge_id", "recordings", "timeline"} <= set(report)
+    assert {
+        "call_id",
+        "outcome",
+        "answered",
+        "hangup_cause",
+        "duration_s",
+        "bridge_id",
+        "recordings",
+        "timeline",
+    } <= set(report)
     assert (report["outcome"], report["answered"]) == ("completed", True)
     assert "Traceback" not in done.stderr
     await assert_asterisk_is_empty(lab, "typed")
 
 
-async def test_asterisk_killed_mid_call_ends_it_as_lost_and_the_engine_is_back(lab: Lab, tmp_path: Path) -> None:
+async def test_asterisk_killed_mid_call_ends_it_as_lost_and_the_engine_is_back(
+    lab: Lab, tmp_path: Path
+) -> None:
     """SIGKILL of Asterisk: the call is lost, and within 15 s of its return (5 s promised) calls are placed again."""
     async with engine_on(lab, tmp_path, "crash") as engine:
         call = await place(engine, "silent")
@@ -168,7 +186,10 @@ async def test_a_killed_engine_is_cleaned_up_by_the_next_start(lab: Lab, tmp_pat
 
 async def test_two_engines_on_one_asterisk_do_not_touch_each_other(lab: Lab, tmp_path: Path) -> None:
     """What carries another engine's name is left alone, also by a comparison with Asterisk."""
-    async with engine_on(lab, tmp_path / "a", "first") as first, engine_on(lab, tmp_path / "b", "second") as second:
+    async with (
+        engine_on(lab, tmp_path / "a", "first") as first,
+        engine_on(lab, tmp_path / "b", "second") as second,
+    ):
         calls = [await place(first, "polite-yes"), await place(second, "polite-no")]
         await asyncio.sleep(2)
         await asyncio.gather(*(engine.compare() for engine in (first, second)))

@@ -14,6 +14,8 @@ from pathlib import Path
 from core.clock import SystemClock
 from integrations.checkup.asterisk_checks import NEEDED_MODULES
 from integrations.checkup.wavs import short_silence
+from integrations.control.client import ControlClient
+from integrations.control.protocol import CallRequest, Ended
 from integrations.emulator import Emulator, EmulatorSettings, Reply
 from integrations.emulator.replies import ok
 from integrations.emulator.server import EmulatorServer
@@ -208,6 +210,14 @@ class Far:
             raise AssertionError(f"it ended: {await running.ended()}")
         assert json.loads(line)["state"] == "ready"
         return running
+
+    async def call_beside(self, person: str) -> str:
+        """Call somebody through the engine that runs, and return the outcome."""
+        request = CallRequest(number="+15550000", scenario="marketing", endpoint=f"Local/{person}@people/n")
+        *_, last = [news async for news in ControlClient(self.data_dir).call(request)]
+        assert isinstance(last, Ended)
+        assert last.report is not None
+        return str(last.report["outcome"])
 
     def put_prompts(self) -> None:
         """The prompts of the shipped scenario, as Asterisk wants them."""

@@ -32,10 +32,7 @@ async def test_app_start_stands_in_the_log_exactly_once(far: Far) -> None:
     for last in ("first", "clean"):
         running = await far.engine()
         for _ in range(2):
-            called = await far.run(
-                "call", "+15550005", "--scenario", "marketing", "--endpoint", "Local/busy@people/n"
-            )
-            assert called.code == 0
+            assert await far.call_beside("busy") == "busy"
         running.send(signal.SIGINT)
         ran = await running.ended()
         starts = ran.events("APP_START")
@@ -74,11 +71,9 @@ async def test_a_refused_newcomer_leaves_the_living_engine_able_to_call(far: Far
     ran = await far.run("run", DATA_DIR=str(far.folder / "other"))
     assert ran.code == 4
     assert "--take-over" in ran.err
-    called = await far.run(
-        "call", "+15550005", "--scenario", "marketing", "--endpoint", "Local/busy@people/n", "--json"
-    )
-    assert called.json["outcome"] == "busy"
-    assert called.seconds < 5
+    began = time.monotonic()
+    assert await far.call_beside("busy") == "busy"
+    assert time.monotonic() - began < 5
 
 
 async def test_take_over_replaces_the_other_engine_which_then_exits_4(far: Far) -> None:
@@ -146,10 +141,9 @@ async def test_sigterm_ends_a_run_that_never_found_asterisk(tmp_path: Path) -> N
 async def test_a_second_signal_ends_the_grace(far: Far) -> None:
     """With a minute of grace a call would go on; the second signal hangs it up."""
     running = await far.engine(DRAIN_GRACE_S="60")
-    calling = await far.start(
-        "call", "+15550003", "--scenario", "marketing", "--endpoint", "Local/silent@people/n", "--json"
-    )
-    await far.until(lambda: any(channel.answered_at is not None for channel in far.asterisk.live_channels()))
+    async with asyncio.TaskGroup() as tasks:
+        calling = tasks.create_task(far.call_beside("silent"))
+        await far.until(lambda: any(channel.answered_at is not None for channel in far.asterisk.live_channels()))
     running.send(signal.SIGTERM)
     await asyncio.sleep(0.3)
     running.send(signal.SIGTERM)

@@ -30,7 +30,7 @@ MEASURED = [
 ]
 
 
-@pytest.mark.parametrize("status,cause,tech_cause,expected", MEASURED)
+@pytest.mark.parametrize(("status", "cause", "tech_cause", "expected"), MEASURED)
 def test_what_real_asterisks_say_of_a_dial_that_reached_nobody(
     status: str, cause: int | None, tech_cause: int | None, expected: Outcome
 ) -> None:

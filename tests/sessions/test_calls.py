@@ -109,7 +109,7 @@ async def test_fifty_calls_have_fifty_bridges(house: House) -> None:
 @pytest.mark.parametrize("inbound", [False, True])
 async def test_a_bridge_that_cannot_be_made_ends_the_call_as_a_technical_failure(
     house: House, inbound: bool
-) -> None:  # noqa: FBT001
+) -> None:
     """The channel is hung up, nothing leaks, and the sentence says what Asterisk refused."""
     house.faults = trouble(RequestTrouble.REFUSED, "POST", "bridges", status=500)
     async with house.link() as link, house.engine(link) as engine:
@@ -281,7 +281,7 @@ async def test_slow_requests_of_one_call_do_not_delay_another(house: House) -> N
         await engine.ready()
         alone = await report_of(await place(engine, "polite-yes"))
         house.faults = None
-        link.transport._faults = trouble(RequestTrouble.HANGS, "POST", "play", at_most=1)  # noqa: SLF001
+        link.transport._faults = trouble(RequestTrouble.HANGS, "POST", "play", at_most=1)
         slow = await place(engine, "polite-yes")
         await asyncio.sleep(1)
         quick = await place(engine, "polite-yes")

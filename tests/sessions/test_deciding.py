@@ -182,7 +182,7 @@ def test_what_the_scenario_said_of_a_call_stands_whatever_happens_afterwards() -
     assert state.ending.outcome is Outcome.COMPLETED
 
 
-@pytest.mark.parametrize("talking_s,kind", [(0.0, "EMPTY"), (3.0, "SPEECH")])
+@pytest.mark.parametrize(("talking_s", "kind"), [(0.0, "EMPTY"), (3.0, "SPEECH")])
 def test_a_recording_is_judged_by_what_asterisk_measured_where_that_is_enough(
     talking_s: float, kind: str
 ) -> None:
@@ -196,10 +196,10 @@ def test_a_recording_is_judged_by_what_asterisk_measured_where_that_is_enough(
 
 
 @pytest.mark.parametrize("talking_s", [1.0, None])
-@pytest.mark.parametrize("empty,kind", [(True, "EMPTY"), (False, "SPEECH")])
+@pytest.mark.parametrize(("empty", "kind"), [(True, "EMPTY"), (False, "SPEECH")])
 def test_a_doubtful_recording_is_fetched_and_measured(
     talking_s: float | None, empty: bool, kind: str
-) -> None:  # noqa: FBT001
+) -> None:
     """One second of talking is a short yes, or a telephone that sends silence: the audio itself tells."""
     hello = PlaybackId(resource_id("us", Kind.PLAYBACK, CALL, 1))
     answer = RecordingName(resource_id("us", Kind.RECORDING, CALL, 2))
@@ -212,7 +212,7 @@ def test_a_doubtful_recording_is_fetched_and_measured(
 
 
 @pytest.mark.parametrize(
-    "timer,outcome",
+    ("timer", "outcome"),
     [(SETUP_TIMER, Outcome.FAILED_TECHNICAL), (TTL_TIMER, Outcome.UNKNOWN)],
 )
 def test_timers_that_end_a_call_say_why(timer: str, outcome: Outcome) -> None:

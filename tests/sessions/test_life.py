@@ -18,7 +18,6 @@ from sessions.engine import EngineState
 from sessions.errors import NotDialling, UnknownScenario
 from tests.sessions.house import NUMBER, House, place, report_of, settings_for
 
-
 pytestmark = pytest.mark.virtual_time
 
 

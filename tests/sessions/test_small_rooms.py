@@ -73,7 +73,7 @@ CALLER = Arrival("1.1", ("inbound", "100"), "+12025550101", "100")
 
 
 @pytest.mark.parametrize(
-    "args,expected",
+    ("args", "expected"),
     [
         (("inbound", "100"), Accept("marketing", "100")),
         (("inbound",), Accept("marketing", "dialled")),
@@ -91,7 +91,7 @@ def test_the_arguments_of_stasis_choose_line_and_scenario(
 
 
 @pytest.mark.parametrize(
-    "doors,reason",
+    ("doors", "reason"),
     [
         (Doors(False, False, 0, None, "marketing", frozenset({"marketing"})), "takes_no_inbound"),
         (Doors(True, True, 0, None, "marketing", frozenset({"marketing"})), "draining"),
@@ -109,7 +109,7 @@ def test_closed_doors_say_why(doors: Doors, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "written,number",
+    ("written", "number"),
     [
         ("+1 (202) 555-0101", "+12025550101"),
         ("100", "100"),

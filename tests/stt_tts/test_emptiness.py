@@ -26,10 +26,12 @@ def tone(duration_s: float, rms: float, rate: int = 8000) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "duration_s,rms,empty",
+    ("duration_s", "rms", "empty"),
     [(0.09, 0.3, True), (0.11, 0.3, False), (3.0, 0.0009, True), (3.0, 0.0011, False), (3.0, 0.0, True)],
 )
-def test_duration_and_loudness_on_both_sides_of_their_limits(duration_s: float, rms: float, empty: bool) -> None:  # noqa: FBT001
+def test_duration_and_loudness_on_both_sides_of_their_limits(
+    duration_s: float, rms: float, empty: bool
+) -> None:
     """0.1 s and -60 dBFS are the limits; either alone makes a recording empty."""
     assert is_empty(tone(duration_s, rms)) is empty
 
