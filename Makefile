@@ -38,7 +38,7 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	@touch $@
 
 .PHONY: demo
-demo: $(INSTALLED) ## the engine, an emulated Asterisk, a small campaign, the web page (ASTERISK=lab: the real one)
+demo: $(INSTALLED) ## the engine calls everybody on an emulated Asterisk (ASTERISK=lab: on the real one)
 	$(BIN)/python main.py demo $(if $(ASTERISK),--asterisk $(ASTERISK)) $(ARGS)
 
 .PHONY: check

@@ -79,9 +79,11 @@ async def open_engine(
     telemetry = telemetry or Telemetry(CollectorRegistry())
     rng = rng or random.Random()
     data_dir = settings.storage.data_dir
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         ari = one_call_ari(settings.ari, rng) if role.one_call else settings.ari
         lock_folder = engine_folder(data_dir, ari.app_name) if role.one_call else data_dir
+        lock_folder.parent.mkdir(mode=0o700, exist_ok=True)
         lock = stack.enter_context(EngineLock.acquire(lock_folder, app=ari.app_name, at=clock.wall()))
         store = await stack.enter_async_context(
             Store.open(
@@ -152,7 +154,7 @@ async def real_ways(ari: AriSettings, rng: random.Random) -> AsyncIterator[Ways]
 
 
 def one_call_ari(ari: AriSettings, rng: random.Random) -> AriSettings:
-    """The same Asterisk under an application name of its own, which nobody else can have ways."""
+    """The same Asterisk under an application name of its own, which nobody else can have taken."""
     name = f"{ari.app_name[:15]}-{rng.getrandbits(32):08x}"
     return replace(ari, app_name=name, engine_name=name)
 

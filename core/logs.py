@@ -21,7 +21,12 @@ LogFormat = Literal["auto", "json", "text"]
 _call_id: ContextVar[str] = ContextVar("call_id", default="")
 
 # Libraries that say at debug what they send and store: nothing of theirs below this level is printed.
-_QUIET: Final = {"aiosqlite": logging.WARNING, "httpcore": logging.WARNING, "websockets": logging.INFO}
+_QUIET: Final = {
+    "aiosqlite": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "httpx": logging.WARNING,
+    "websockets": logging.INFO,
+}
 
 
 @contextmanager
@@ -34,10 +39,20 @@ def bind_call(call_id: str) -> Iterator[None]:
         _call_id.reset(token)
 
 
-def log_event(logger: logging.Logger, level: int, event: str, /, **fields: object) -> None:
-    """Log what happened. Personal data goes under keys that start with `pii_`."""
+def log_event(
+    logger: logging.Logger,
+    level: int,
+    event: str,
+    /,
+    *,
+    exc_info: BaseException | None = None,
+    **fields: object,
+) -> None:
+    """Log what happened, with the traceback of `exc_info`. Personal data goes under keys that start with `pii_`."""
     if logger.isEnabledFor(level):
-        logger.log(level, "%s", event, extra={"event": event, "fields": fields}, stacklevel=2)
+        logger.log(
+            level, "%s", event, extra={"event": event, "fields": fields}, exc_info=exc_info, stacklevel=2
+        )
 
 
 def setup_logging(level: str, form: LogFormat = "auto", stream: TextIO | None = None) -> logging.Handler:

@@ -1,4 +1,4 @@
-"""Telephone numbers, at the border: the one module that imports phonenumbers."""
+"""Telephone numbers, at the border: what is made of them before anything is dialled."""
 
 import phonenumbers
 

@@ -88,3 +88,5 @@ def ask(waiting: Waiting) -> Command:
             return AskPlayback(PlaybackId(waiting.resource))
         case WaitKind.RECORDING:
             return AskRecording(RecordingName(waiting.resource))
+        case WaitKind.MEASURING:
+            return MeasureRecording(RecordingName(waiting.resource))

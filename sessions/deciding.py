@@ -150,7 +150,7 @@ def decide(state: CallState, event: CallEvent, now: float) -> Step:
             turn = _awaited(state, WaitKind.RECORDING, name)
             return (state, _NOTHING) if turn is None else _recorded(state, turn, event)
         case RecordingMeasured(name, is_empty):
-            turn = _awaited(state, WaitKind.RECORDING, name)
+            turn = _awaited(state, WaitKind.MEASURING, name)
             if turn is None:
                 return state, _NOTHING
             kind = flow_events.HeardKind.EMPTY if is_empty else flow_events.HeardKind.SPEECH
@@ -184,6 +184,7 @@ _FAULTY_ENDS: Final = {
 }
 _STOP_ERRORS: Final = {
     "mailbox_full": "more events arrived than this call could handle",
+    "store_full": "the disk does not keep up: the call could not be written down, so it was not made",
     "shutdown": "the engine was stopped while the call went on",
     "replaced": "another engine took over the application",
     "crashed": "the call ran into a fault of the engine; the log has the traceback",
@@ -329,7 +330,7 @@ def _failed(state: CallState, command: Command, error: str, *, gone: bool) -> St
                 return state, _NOTHING
             return _converse(state, flow_events.Heard(turn, flow_events.HeardKind.FAILED))
         case MeasureRecording(name):
-            turn = _awaited(state, WaitKind.RECORDING, name)
+            turn = _awaited(state, WaitKind.MEASURING, name)
             if turn is None:
                 return state, _NOTHING
             return _converse(state, flow_events.Heard(turn, flow_events.HeardKind.FAILED))
@@ -386,7 +387,8 @@ def _recorded(state: CallState, turn: int, event: RecordingEnded) -> Step:
         return _converse(state, flow_events.Heard(turn, flow_events.HeardKind.EMPTY, duration_s, talking_s))
     if talking_s is not None and talking_s > SURELY_TALKED_S:
         return _converse(state, flow_events.Heard(turn, flow_events.HeardKind.SPEECH, duration_s, talking_s))
-    return state, (MeasureRecording(event.name),)
+    measuring = Waiting(turn, WaitKind.MEASURING, event.name)
+    return replace(state, waiting=measuring), (MeasureRecording(event.name),)
 
 
 def _wait_timer(waiting: Waiting | None) -> tuple[Command, ...]:

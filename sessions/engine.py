@@ -39,6 +39,7 @@ RESYNC_RETRY_S: Final = 1.0
 CLAIM_RETRY_MAX_S: Final = 2.5
 SWEEP_DELAY_S: Final = 5.0
 """How long after a doubtful ending Asterisk is compared again: what was under way has appeared by then."""
+LAG_EVERY_S: Final = 0.5
 SWEEP_EVERY_S: Final = 60.0
 LAST_CALLS_S: Final = 15.0
 """How long calls that are hung up at the end of the grace may take for their closing routine."""
@@ -144,6 +145,7 @@ class Engine:
                         tasks.create_task(self._listen(), name="event stream"),
                         tasks.create_task(self._keep_in_step(), name="recovery"),
                         tasks.create_task(self._sweep(), name="sweep"),
+                        tasks.create_task(self._watch_lag(), name="lag"),
                         tasks.create_task(parts.chores.run(), name="chores"),
                     ]
                     try:
@@ -292,6 +294,14 @@ class Engine:
                     await self._parts.recovery.compare()
                 except AriError as error:
                     log_event(_log, logging.WARNING, "sweep_failed", error=str(error))
+
+    async def _watch_lag(self) -> None:
+        """Measure how late the loop runs a timer: the one number that tells of work that blocks."""
+        clock, lag = self._parts.clock, self._parts.telemetry.loop_lag_seconds
+        while True:
+            due = clock.now() + LAG_EVERY_S
+            await asyncio.sleep(LAG_EVERY_S)
+            lag.observe(max(0.0, clock.now() - due))
 
     # -------------------------------------------------------------------------------------------- leaving
 

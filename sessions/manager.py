@@ -313,6 +313,7 @@ class SessionManager:
         )
         if not self._parts.store.calls.open_call(row):
             log_event(_log, logging.ERROR, "call_row_dropped", call_id=plan.call_id)
+            call.post(StopRequested("store_full"))
 
     def _forget(self, call: Call, report: CallReport | None) -> None:
         plan = call.plan

@@ -109,6 +109,7 @@ class WaitKind(Enum):
 
     SAYING = "saying"
     RECORDING = "recording"
+    MEASURING = "measuring"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ here too.
 
 import logging
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import Final
 
 from core.ari_client import AriClient
@@ -37,6 +38,9 @@ from sessions.forebears import Forebear
 from sessions.manager import SessionManager
 
 _log = logging.getLogger(__name__)
+
+UNDIALLED_AFTER: Final = timedelta(minutes=5)
+"""A permit so old that has not dialled belongs to an engine that died before it could; no living one waits so long."""
 
 _NAMES: Final = {
     Vanish: "vanish",
@@ -87,6 +91,8 @@ class Recovery:
                     self._remembered[ChannelId(row.customer_channel)] = row.call_id
                 await self._end(row)
                 ended.append(row.call_id)
+        now = self._clock.wall()
+        await self._store.attempts.end_undialled(Outcome.NOT_SENT.value, before=now - UNDIALLED_AFTER, at=now)
         if ended:
             log_event(_log, logging.WARNING, "calls_of_a_dead_engine_ended", calls=len(ended))
         return ended

@@ -190,7 +190,7 @@ class WebSocketPool:
                 reason = str(problem)
             except AriError as problem:
                 reason = str(problem)
-            if not reason:
+            if not reason and socket.served:
                 continue
             if reason != said:
                 log_event(log, logging.WARNING, "ari_rest_socket_down", app=socket.app, reason=reason)

@@ -103,9 +103,9 @@ class RestSocket:
         Nothing is said when the socket was given up by us because of a 409 that sticks: it may be opened again at once.
         Raises AriUnreachable or AriRefused when it does not open, and NoRest when the first request finds no answer.
         """
+        self.served = 0
         async with self._open_socket(self.app) as socket:
             self._counts.connections += 1
-            self.served = 0
             self._socket = socket
             reason = ""
             try:

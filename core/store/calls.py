@@ -25,7 +25,7 @@ class Direction(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRow:
-    """A call as stored. `journal` is its path below the data folder; `recordings` are names in Asterisk."""
+    """A call as stored. `journal` is the path of its journal; `recordings` are names in Asterisk."""
 
     call_id: CallId
     engine: str

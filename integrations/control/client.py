@@ -1,7 +1,7 @@
 """The commands' side of the control socket."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, TypeVar
@@ -48,7 +48,7 @@ class ControlClient:
         """End a call politely; False when it does not live. Raises as `status`."""
         return (await self._one(HangupRequest(call_id=call_id), HungUp)).found
 
-    async def call(self, request: CallRequest) -> AsyncIterator[Placed | EntryNow | Ended]:
+    async def call(self, request: CallRequest) -> AsyncGenerator[Placed | EntryNow | Ended, None]:
         """Place a call and follow it: Placed, its entries, Ended. Raises as `status`.
 
         Between two entries there is no deadline: somebody may be talking.

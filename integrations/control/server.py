@@ -148,8 +148,8 @@ class _Client:
             await self._answer()
         except (OSError, TimeoutError) as error:
             log_event(_log, logging.DEBUG, "control_client_lost", error=str(error) or type(error).__name__)
-        except Exception:  # noqa: BLE001  # the client's supervisor: one command's fault must not stop the engine
-            _log.exception("control_client_broke", extra={"event": "control_client_broke", "fields": {}})
+        except Exception as error:  # noqa: BLE001  # the client's supervisor: one command's fault must not stop the engine
+            log_event(_log, logging.ERROR, "control_client_broke", exc_info=error)
             await self._last_words(
                 Problem(kind=ProblemKind.FAILED, message="a fault of the engine; see its log")
             )

@@ -103,14 +103,13 @@ async def busy_loop(busy: bool) -> AsyncIterator[None]:
                 pass
             await asyncio.sleep(0)
 
-    burning = asyncio.create_task(burn(), name="burn") if busy else None
-    try:
-        yield
-    finally:
-        if burning is not None:
-            burning.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await burning
+    async with asyncio.TaskGroup() as tasks:
+        burning = tasks.create_task(burn(), name="burn") if busy else None
+        try:
+            yield
+        finally:
+            if burning is not None:
+                burning.cancel()
 
 
 async def store_figures(folder: Path, times: int) -> dict[str, object]:

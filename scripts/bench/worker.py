@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -128,7 +129,7 @@ async def _work(order: Order) -> dict[str, object]:
 
 async def _load(order: Order, call: CallOne) -> dict[str, object]:
     """Offer the calls, wait for them, and say what it took."""
-    before = _Used.now(order)
+    before, threads_before = _Used.now(order), _threads_s()
     start = time.monotonic() + 0.05
     calls = [Marks(due=start + n / order.rate) for n in range(order.calls)]
 
@@ -150,12 +151,16 @@ async def _load(order: Order, call: CallOne) -> dict[str, object]:
     used = _Used.now(order).since(before)
     total = add_up(calls, wall_minus_monotonic_s=time.time() - time.monotonic())
     own_s = used["own_cores"] * took_s
+    threads = {name: spent - threads_before.get(name, 0.0) for name, spent in _threads_s().items()}
     return {
         **asdict(total),
         "took_s": round(took_s, 2),
         "done_per_s": round(total.completed / took_s, 1),
         "cpu_ms_per_call": round(own_s * 1e3 / order.calls, 2),
         "asterisk_cpu_ms_per_call": round(used["asterisk_cores"] * took_s * 1e3 / order.calls, 2),
+        "cpu_ms_per_call_by_thread": {
+            name: round(spent * 1e3 / order.calls, 2) for name, spent in threads.items()
+        },
         "cores_busy": {name: round(value, 2) for name, value in used.items()},
         "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "unfinished": len(late),
@@ -178,8 +183,8 @@ class _Used:
         return cls(
             at=time.monotonic(),
             own=usage.ru_utime + usage.ru_stime,
-            asterisk=_process_s(order.asterisk_pid),
-            far_end=_process_s(order.far_end_pid),
+            asterisk=_process_s(str(order.asterisk_pid)),
+            far_end=_process_s(str(order.far_end_pid)),
             machine=_machine_s(),
         )
 
@@ -196,10 +201,15 @@ class _Used:
         }
 
 
-def _process_s(pid: int) -> float:
+def _threads_s() -> dict[str, float]:
+    """What each thread of this process has used, by its name."""
+    return {thread.name: _process_s(f"self/task/{thread.native_id}") for thread in threading.enumerate()}
+
+
+def _process_s(which: str) -> float:
     """What a process has used; 0 for one that is gone."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        stat = Path(f"/proc/{which}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return 0.0
     fields = stat.rpartition(")")[2].split()

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from core.logs import setup_logging
+from core.logs import log_event, setup_logging
 from scripts.commands import call, calls, demo, doctor, run
 from scripts.commands.leaving import Code
 from scripts.commands.wiring import Given, LoadScenarios, LoadWords, OpenEngine, Wiring
@@ -51,7 +51,7 @@ def make_app(
         except Exception as error:  # noqa: BLE001  # the process's supervisor: says once what nobody foresaw
             if not logging.getLogger().handlers:
                 setup_logging("WARNING")
-            _log.critical("command_broke", exc_info=error, extra={"event": "command_broke", "fields": {}})
+            log_event(_log, logging.CRITICAL, "command_broke", exc_info=error)
             print(f"a fault of ours stopped this command: {type(error).__name__}: {error}", file=sys.stderr)
             return Code.FAILED
         return Code.OK

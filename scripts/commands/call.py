@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated, Final, Protocol
 
@@ -208,8 +209,9 @@ class _Beside:
 
     async def carry_out(self, request: CallRequest, show: Show) -> None:
         try:
-            async for news in self._client.call(request):
-                show(news)
+            async with aclosing(self._client.call(request)) as following:
+                async for news in following:
+                    show(news)
         except ControlRefused as error:
             raise Stop(_CODES[error.kind], str(error)) from error
 

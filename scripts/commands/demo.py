@@ -6,7 +6,7 @@ The engine is the shipped one, wired by main. Only the Asterisk is emulated, and
 import asyncio
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-from datetime import UTC
 from typing import Annotated, Final
 
 import typer
@@ -11,7 +10,6 @@ import typer
 from config.settings import Settings
 from core.build import build_id
 from core.logs import log_event, setup_logging
-from core.store import RunStart
 from integrations.checkup.audio_checks import unplayable_prompts
 from integrations.control.server import ControlServer
 from scripts.commands.leaving import Code, Stop, plainly, put_json
@@ -90,6 +88,7 @@ async def _run(wiring: Wiring, settings: Settings, *, take_over: bool, as_json: 
 
 def _announce(engine: Engine, settings: Settings) -> None:
     """The first line of a run, and what its reader should know before anything goes wrong."""
+    previous = engine.run.previous_run
     log_event(
         _log,
         logging.INFO,
@@ -99,7 +98,10 @@ def _announce(engine: Engine, settings: Settings) -> None:
         app=settings.ari.app_name,
         engine=settings.ari.engine_name,
         data_dir=str(settings.storage.data_dir),
-        **_run_fields(engine.run),
+        run=engine.run.run_id,
+        last_run=engine.run.previous.value,
+        last_run_how=None if previous is None else previous.how,
+        last_run_started=None if previous is None else previous.started_at.isoformat(timespec="seconds"),
     )
     for warning in settings.warnings:
         log_event(_log, logging.WARNING, "setting_will_not_work", warning=warning)
@@ -114,15 +116,6 @@ def _announce(engine: Engine, settings: Settings) -> None:
         )
     if not engine.manager.scenarios.flows:
         log_event(_log, logging.WARNING, "no_scenario", folder=str(settings.calls.scenarios_dir))
-
-
-def _run_fields(run: RunStart) -> dict[str, object]:
-    previous = run.previous_run
-    fields: dict[str, object] = {"run": run.run_id, "last_run": run.previous.value}
-    if previous is not None:
-        fields["last_run_started"] = previous.started_at.astimezone(UTC).isoformat(timespec="seconds")
-        fields["last_run_how"] = previous.how
-    return fields
 
 
 async def _obey(engine: Engine, asked: Signals) -> None:

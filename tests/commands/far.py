@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from core.clock import SystemClock
@@ -52,7 +53,7 @@ def endpoints(*names: str, state: str = "online") -> Reply:
 
 
 class Asterisk(Emulator):
-    """The emulator, with what it does not have and with what goes wrong: answers by method and the start of the path."""
+    """The emulator, with what it does not have and with what goes wrong: canned answers by pattern of "METHOD path"."""
 
     def __init__(self, settings: EmulatorSettings) -> None:
         super().__init__(settings)
@@ -71,11 +72,10 @@ class Asterisk(Emulator):
         *,
         connection: str = "",
     ) -> Reply:
-        """The canned answer of the longest start that fits, else the emulator's own."""
-        asked = f"{method} {path}"
-        fitting = [start for start in self.canned if asked.startswith(start)]
-        if fitting:
-            return self.canned[max(fitting, key=len)]
+        """The canned answer of the first pattern that fits, else the emulator's own."""
+        for pattern, reply in self.canned.items():
+            if fnmatchcase(f"{method} {path}", pattern):
+                return reply
         return super().request(method, path, query, body, now, connection=connection)
 
 

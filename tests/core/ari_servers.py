@@ -35,7 +35,7 @@ def ari_settings(**changes: Any) -> AriSettings:
 async def until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
     """Wait until something holds."""
     async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for may be anything
+        while not condition():
             await asyncio.sleep(0.005)
 
 

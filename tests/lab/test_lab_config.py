@@ -110,7 +110,8 @@ def test_a_call_that_comes_back_is_not_left_in_silence() -> None:
 def test_everybody_can_be_called_and_has_a_number_of_their_own() -> None:
     """The list of people and the dialplan agree, and each sets the number the other side sees."""
     dialplan = config.render(SETTINGS)["extensions.conf"]
-    assert extensions("people") == {person.name for person in PEOPLE}
+    by_name = {extension for extension in extensions("people") if not extension.startswith("+")}
+    assert by_name == {person.name for person in PEOPLE}
     assert len({person.number for person in PEOPLE}) == len(PEOPLE)
     assert [person.name for person in PEOPLE if person.number not in dialplan] == []
 
