@@ -16,6 +16,7 @@ from sessions.commands import (
     AskRecording,
     CancelTimer,
     Command,
+    MeasureRecording,
     Play,
     SaveFlow,
     SetTimer,

@@ -174,7 +174,7 @@ async def _killed(house: House, link_of: object, after_s: float) -> None:
             async def dead(*_: object, **__: object) -> object:
                 raise StoreError("killed")
 
-            db.durable = dead  # type: ignore[method-assign]
+            db.durable = dead  # type: ignore[method-assign, assignment]
             db.relaxed = lambda *_, **__: False  # type: ignore[method-assign]
             link.transport.send = dead  # type: ignore[method-assign, assignment]
             raise Killed
