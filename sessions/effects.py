@@ -4,7 +4,6 @@ Nothing is decided here. A refusal that only says the other side has left comes 
 normal; anything else as `Failed` with a sentence for the operator.
 """
 
-import json
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -137,7 +136,7 @@ class Doer:
             case NoteAnswered():
                 self.store.calls.mark_answered(plan.call_id, at=self.clock.wall())
             case SaveFlow(turn):
-                state = json.loads(self.flow_state().to_json())
+                state = self.flow_state().to_json()
                 self.store.flow_states.save_flow_state(plan.call_id, turn, state, at=self.clock.wall())
             case SetTimer() | CancelTimer():
                 raise AssertionError("timers belong to the call's own loop")

@@ -29,11 +29,9 @@ class FlowStates:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def save_flow_state(
-        self, call_id: CallId, seq: int, state: Mapping[str, object], *, at: datetime
-    ) -> bool:
-        """Queue the newest state; an older one never replaces it. False when too many writes wait already."""
-        values = (call_id, seq, json.dumps(state, ensure_ascii=False, separators=(",", ":")), to_micros(at))
+    def save_flow_state(self, call_id: CallId, seq: int, state: str, *, at: datetime) -> bool:
+        """Queue the newest state, a JSON text; an older one never replaces it. False when too many writes wait already."""
+        values = (call_id, seq, state, to_micros(at))
 
         def unit(conn: sqlite3.Connection) -> None:
             conn.execute(

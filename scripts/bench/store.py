@@ -158,7 +158,7 @@ async def store_figures(folder: Path, times: int) -> dict[str, object]:
             store.calls.note_call(call, bridge_id="lk.lk.br.x", customer_channel="lk.lk.cu.x")
             store.calls.mark_answered(call, at=at)
             for seq in range(3):
-                store.flow_states.save_flow_state(call, seq, {"at": "question", "asked": seq}, at=at)
+                store.flow_states.save_flow_state(call, seq, f'{{"at": "question", "asked": {seq}}}', at=at)
             assert await store.calls.finish_call(call, "completed", at=at, hangup_cause=16)
 
         for name, one in (("permits", permit), ("whole_calls", whole_call)):

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import copy
 import dataclasses
+import json
 import random
 import sqlite3
 import tempfile
@@ -366,7 +367,9 @@ async def test_the_newest_flow_state_wins(store: Store) -> None:
     """A state that arrives late never replaces a newer one."""
     assert await store.flow_states.latest_flow_state(call_id()) is None
     for seq in (1, 3, 2):
-        assert store.flow_states.save_flow_state(call_id(), seq, {"at": f"step {seq}", "سلام": [1]}, at=AT)
+        assert store.flow_states.save_flow_state(
+            call_id(), seq, json.dumps({"at": f"step {seq}", "سلام": [1]}), at=AT
+        )
     row = await store.flow_states.latest_flow_state(call_id())
     assert row is not None
     assert (row.seq, row.state, row.at) == (3, {"at": "step 3", "سلام": [1]}, AT)
