@@ -224,7 +224,7 @@ class Call:
 
     async def _write_down(self, report: CallReport) -> None:
         try:
-            await self._parts.store.calls.finish_call(
+            is_first = await self._parts.store.calls.finish_call(
                 report.call_id,
                 report.outcome.value,
                 at=self._clock.wall(),
@@ -233,6 +233,8 @@ class Call:
                 error=report.error or None,
                 recordings=report.recordings,
             )
+            if not is_first:
+                log_event(_log, logging.ERROR, "outcome_had_no_row", call_id=self.call_id)
         except StoreError as error:  # the journal still holds it, and the next start finishes the row
             log_event(_log, logging.ERROR, "outcome_not_stored", call_id=self.call_id, error=str(error))
 

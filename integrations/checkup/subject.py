@@ -8,7 +8,6 @@ from websockets.asyncio.client import ClientConnection
 
 from config.groups import AriSettings, Bind, DialerSettings, MediaSettings, StorageSettings
 from core.ari_client import AriClient
-from core.clock import Clock
 from logic.scenario_registry import ScenarioRegistry
 
 
@@ -41,6 +40,5 @@ class Subject:
     """An event websocket under an application name."""
     ask_engine: Callable[[], Awaitable[str]]
     """The state of the engine that listens in the data folder; empty when none does."""
-    clock: Clock
     name: str
     """An application name of our own for what is tried in Asterisk: nobody else has it."""

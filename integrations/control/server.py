@@ -57,7 +57,7 @@ GRANTED_BY: Final = "the person typing"
 
 
 class ControlServer:
-    """Listens in the data folder for the time of an `async with`. Raises ControlError, OSError when it cannot.
+    """Listens in the data folder for the time of an `async with`. Raises ControlError when it cannot.
 
     Whoever opens it holds the folder's lock, so a socket that is there already belongs to the dead.
     """
@@ -82,11 +82,15 @@ class ControlServer:
         if self._server is not None:
             self._server.close()
         self._remove()
-        if self._clients:
-            await asyncio.wait(self._clients, timeout=GOODBYE_S)
-        for client in self._clients:
-            client.cancel()
-        await self._tasks.__aexit__(None, None, None)  # what the body raised goes on as it is, in no group
+        try:
+            if self._clients:
+                await asyncio.wait(self._clients, timeout=GOODBYE_S)
+        finally:
+            for client in self._clients:
+                client.cancel()
+            await self._tasks.__aexit__(
+                None, None, None
+            )  # what the body raised goes on as it is, in no group
 
     # -------------------------------------------------------------------------------------------- the socket
 
@@ -101,6 +105,9 @@ class ControlServer:
             with address_of(self._folder) as address:
                 listener.bind(address)
             path.chmod(0o600)  # before anyone can connect: nobody listens yet
+        except OSError as error:
+            listener.close()
+            raise ControlError(f"{path}: {error.strerror}: commands could not reach this engine") from error
         except BaseException:
             listener.close()
             raise

@@ -223,6 +223,8 @@ class BareClient:
                     talk = self._talks.get(event["playback"]["id"])
                     if talk is not None and event["playback"]["state"] == "done":
                         talk.played.set()
+                case _:
+                    pass
 
 
 @asynccontextmanager

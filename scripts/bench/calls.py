@@ -49,7 +49,7 @@ from scripts.bench.report import (
     rate_figure,
 )
 from scripts.bench.search import Search, Tried, highest
-from scripts.bench.worker import Order, Who
+from scripts.bench.worker import DATA, Order, Who
 from scripts.bench.worker import run as run_worker
 from scripts.lab import LabError
 
@@ -93,7 +93,9 @@ class Plan:
 
 
 FULL: Final = Plan(runs=3, calls=500, step_s=6.0, search=Search())
-QUICK: Final = Plan(runs=1, calls=200, step_s=4.0, search=Search(ramp=(50, 100, 150, 200, 250), grain=10, tries=1))
+QUICK: Final = Plan(
+    runs=1, calls=200, step_s=4.0, search=Search(ramp=(50, 100, 150, 200, 250), grain=10, tries=1)
+)
 
 
 @dataclass(slots=True)
@@ -145,11 +147,13 @@ class Bench:
             self.ground.remove(left)
             counted = result.get("engine")
             if isinstance(counted, dict):
-                books += books_problems(order, int(counted["placed"]))
+                books += books_problems(Path(folder) / DATA, int(counted["placed"]))
                 books += _counted_problems(counted)
         step = _step(order, result, books)
         kept = {"part": part, **step.to_json()}
-        self.steps.append(kept if bridge_first or who == "engine" else {**kept, "bridge": "after StasisStart"})
+        self.steps.append(
+            kept if bridge_first or who == "engine" else {**kept, "bridge": "after StasisStart"}
+        )
         self.console.print(f"[dim]{part}[/dim] {step.sentence()}", highlight=False)
         return step
 
@@ -183,7 +187,9 @@ def _result(order: Order, *, sampler: Sequence[str]) -> dict[str, object]:
     """Run the worker and read what it says. A worker that does not answer is a step that failed."""
     seconds = order.calls / order.rate + STEP_SLACK_S
     # Settings come with the order: whatever the person's environment sets must not change the figures.
-    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    environment = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ
+    }
     argv = [*sampler, sys.executable, "-m", "scripts.bench.calls", "--worker"]
     try:
         done = subprocess.run(
@@ -243,7 +249,15 @@ STEP_FIELDS: Final = (
 
 def _counted_problems(counted: dict[str, object]) -> list[str]:
     """What the engine's own counters say against a step: everything here must be zero."""
-    zero = ("still_active", "journal_errors", "mailbox_full", "orphans", "store_failed", "over_http", "event_reconnects")
+    zero = (
+        "still_active",
+        "journal_errors",
+        "mailbox_full",
+        "orphans",
+        "store_failed",
+        "over_http",
+        "event_reconnects",
+    )
     return [f"{name}: {counted[name]}" for name in zero if counted[name]]
 
 
@@ -258,7 +272,9 @@ def rates(bench: Bench) -> tuple[Figure, list[dict[Who, list[dict[str, object]]]
         [highest(tried["bare"]) for tried in searches],
         bare_at_the_top=any(bench.plan.search.is_at_the_top(tried["bare"]) for tried in searches),
     )
-    return figure, [{who: [asdict(one) for one in steps] for who, steps in tried.items()} for tried in searches]
+    return figure, [
+        {who: [asdict(one) for one in steps] for who, steps in tried.items()} for tried in searches
+    ]
 
 
 def latencies(bench: Bench) -> list[Figure]:
@@ -381,15 +397,28 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout; progress stays on stderr")
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object on stdout; progress stays on stderr"
+    )
     parser.add_argument("--quick", action="store_true", help="one run, 200 calls a step, steps of 10 calls/s")
     parser.add_argument("--parts", nargs="+", choices=PARTS, help="only these; all of them otherwise")
     parser.add_argument("--runs", type=int, help="how often everything is measured (3; 1 with --quick)")
     parser.add_argument("--calls", type=int, help="calls a step, at least (500; 200 with --quick)")
-    parser.add_argument("--method", choices=("create", "originate"), default="create", help="how both clients dial in parts 1 and 2")
-    parser.add_argument("--bare-holds", action="store_true", help="the bare client waits a second instead of playing one")
-    parser.add_argument("--step", nargs=2, metavar=("WHO", "RATE"), help="one step of engine or bare, and nothing else")
-    parser.add_argument("--profile", type=Path, metavar="FILE", help="with --step: profile the worker into this file")
+    parser.add_argument(
+        "--method",
+        choices=("create", "originate"),
+        default="create",
+        help="how both clients dial in parts 1 and 2",
+    )
+    parser.add_argument(
+        "--bare-holds", action="store_true", help="the bare client waits a second instead of playing one"
+    )
+    parser.add_argument(
+        "--step", nargs=2, metavar=("WHO", "RATE"), help="one step of engine or bare, and nothing else"
+    )
+    parser.add_argument(
+        "--profile", type=Path, metavar="FILE", help="with --step: profile the worker into this file"
+    )
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     return parser
 

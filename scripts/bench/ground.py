@@ -5,7 +5,6 @@ Everything here blocks. It removes only what carries the bench's own application
 
 import http.client
 import json
-import os
 import sqlite3
 import time
 import wave
@@ -18,8 +17,7 @@ from typing import Final
 
 from core.errors import JournalError
 from core.journal import read_journal
-from scripts.bench.worker import Order
-from scripts.lab import Lab, LabError
+from scripts.lab import Lab
 
 SOUND_PREFIX: Final = "linekeeper-bench"
 PROMPT: Final = "hello"
@@ -104,11 +102,13 @@ def _sipp_pid(pid: int) -> int:
     return int(children[0]) if children else pid
 
 
-def books_problems(order: Order, placed: int) -> list[str]:
+def books_problems(data: Path, placed: int) -> list[str]:
     """What is wrong with the store and the journals of an engine that placed so many calls and has left."""
-    data = Path(order.folder) / "data"
     try:
-        return [*_store_problems(data / "linekeeper.db", placed), *_journal_problems(data / "journal", placed)]
+        return [
+            *_store_problems(data / "linekeeper.db", placed),
+            *_journal_problems(data / "journal", placed),
+        ]
     except (sqlite3.Error, JournalError, OSError) as error:
         return [f"the books cannot be read: {error}"]
 
@@ -137,16 +137,11 @@ def _journal_problems(folder: Path, placed: int) -> list[str]:
         strangers += record.header.get("call_id") != path.stem
         # The closing routine writes this line last, once per call.
         unclosed += sum(line.kind == "end" for line in record.lines) != 1
-    for count, what in ((cut, "incomplete"), (unclosed, "without one closing routine"), (strangers, "misnamed")):
+    for count, what in (
+        (cut, "incomplete"),
+        (unclosed, "without one closing routine"),
+        (strangers, "misnamed"),
+    ):
         if count:
             problems.append(f"{count} journals {what}")
     return problems
-
-
-def owner_only(folder: Path) -> Path:
-    """Make a folder for one step."""
-    os.makedirs(folder, mode=0o700)
-    return folder
-
-
-__all__ = ["Ground", "LabError", "books_problems", "ground", "install_prompt", "owner_only"]

@@ -47,7 +47,10 @@ class Step:
             found.append(f"{self.completed} of {self.offered} calls completed, {COMPLETION:.0%} are needed")
         for name, what in (
             ("stasis_to_bridged_by_asterisk", "StasisStart to bridged"),
-            ("due_to_asked", "the rate was not kept: from when a call was due to when its channel was asked for"),
+            (
+                "due_to_asked",
+                "the rate was not kept: from when a call was due to when its channel was asked for",
+            ),
         ):
             p99 = self.latency(name, "p99")
             if p99 is None:
@@ -65,7 +68,10 @@ class Step:
 
     def sentence(self) -> str:
         """One line for whoever watches."""
-        bridged, playing = self.latencies_ms.get("stasis_to_bridged", {}), self.latency("answered_to_playing", "p50")
+        bridged, playing = (
+            self.latencies_ms.get("stasis_to_bridged", {}),
+            self.latency("answered_to_playing", "p50"),
+        )
         text = f"{self.who} ({self.method}) at {self.rate}/s: {self.completed}/{self.offered}"
         if bridged:
             text += f", bridged p50 {bridged['p50']:.2f} p99 {bridged['p99']:.1f} ms"
@@ -137,7 +143,13 @@ def method_rows(steps: Sequence[Step]) -> list[dict[str, object]]:
             "asterisk_cpu_ms_per_call": median(step.asterisk_cpu_ms_per_call for step in these),
             "requests_per_call": median(step.requests_per_call for step in these),
         }
-        for name in ("stasis_to_bridged", "dial_to_answered", "answered_to_first_request", "answered_to_playing", "due_to_playing"):
+        for name in (
+            "stasis_to_bridged",
+            "dial_to_answered",
+            "answered_to_first_request",
+            "answered_to_playing",
+            "due_to_playing",
+        ):
             for percentile in ("p50", "p99"):
                 values = [value for step in these if (value := step.latency(name, percentile)) is not None]
                 row[f"{name}_{percentile}_ms"] = round(median(values), 3) if values else None

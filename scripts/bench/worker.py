@@ -27,6 +27,8 @@ from sessions.routing import WANTED_EVENTS
 LINE: Final = "+12025550199"
 NUMBERS: Final = tuple(f"+120255501{n:02d}" for n in range(100))
 REST_SOCKETS: Final = 4
+DATA: Final = "data"
+"""The engine's data folder below the folder of the step."""
 LAST_CALLS_S: Final = 35.0
 """How long calls may take after the last one has begun: longer than a ring timeout and shorter than patience."""
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
@@ -86,7 +88,7 @@ def engine_settings(order: Order) -> Settings:
             "ARI_USERNAME": order.username,
             "ARI_PASSWORD": order.password,
             "ARI_REST_SOCKETS": str(REST_SOCKETS),
-            "DATA_DIR": str(Path(order.folder) / "data"),
+            "DATA_DIR": str(Path(order.folder) / DATA),
             "SCENARIOS_DIR": order.scenarios,
             "AST_SOUND_PREFIX": order.sound_prefix,
             "OUTBOUND_TRUNK": "lead",

@@ -18,7 +18,6 @@ from config.settings import Settings
 from core.ari_client import AriClient
 from core.ari_transport.http import HttpTransport
 from core.ari_transport.sockets import open_ari_socket
-from core.clock import SystemClock
 from core.http import HttpClient, HttpTimeout
 from core.logs import setup_logging
 from integrations.checkup.check import Check, Finding, Verdict, examine
@@ -44,13 +43,16 @@ Examples:
   python main.py doctor
   python main.py doctor --json | jq '.checks[] | select(.verdict != "ok")'
   python main.py --check
+
+\b
+Lines:
 """
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command(help=_HELP)
+    @app.command(help=_HELP + "\n".join(f"  {check.name:<16}{check.about}" for check in CHECKS))
     def doctor(
         ctx: typer.Context,
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -148,7 +150,6 @@ async def open_subject(wiring: Wiring, settings: Settings) -> AsyncIterator[Subj
             client=AriClient(HttpTransport(http), timeout_s=min(ari.timeout_s, _TIMEOUT_S)),
             open_socket=partial(open_ari_socket, ari),
             ask_engine=ask_engine,
-            clock=SystemClock(),
             name=f"doctor-{random.getrandbits(40):010x}",
         )
 

@@ -24,7 +24,7 @@ from integrations.emulator import Emulator
 from integrations.emulator.server import EmulatorServer
 from tests.emulator.scripts import SCRIPTS, Step
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asterisk, pytest.mark.asterisk22, pytest.mark.timeout(120)]
 
 NOISE = frozenset({"ChannelVarset", "ChannelDialplan", "ChannelCallerId", "ChannelConnectedLine"})
 

@@ -19,6 +19,7 @@ class Lab(Protocol):
 
 
 @pytest.mark.asterisk
+@pytest.mark.asterisk22
 def test_running_asterisk_has_every_model(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

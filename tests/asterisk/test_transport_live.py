@@ -113,6 +113,7 @@ async def hang_up(client: AriClient, *channel_ids: str) -> None:
             pass
 
 
+@pytest.mark.asterisk22
 @pytest.mark.parametrize("transport", ["websocket", "http"])
 async def test_a_call_over_either_way(lab: Lab, transport: AriTransport) -> None:
     """Create, bridge, dial, play, record, variables, end: the whole of a call's requests, over websockets and over HTTP."""
@@ -174,6 +175,7 @@ async def test_a_call_over_either_way(lab: Lab, transport: AriTransport) -> None
                 pass
 
 
+@pytest.mark.asterisk22
 @pytest.mark.parametrize("transport", ["websocket", "http"])
 async def test_doubt_about_a_create(lab: Lab, transport: AriTransport) -> None:
     """Twice the same id finds the first; an endpoint that does not exist never was, also after a 409 before it."""
@@ -197,6 +199,7 @@ async def test_doubt_about_a_create(lab: Lab, transport: AriTransport) -> None:
             await hang_up(client, "tr-live.d")
 
 
+@pytest.mark.asterisk22
 async def test_the_pool_keeps_order_and_parallels(lab: Lab) -> None:
     """Four sockets serve a thousand requests; those of one call come back in the order they were sent."""
     async with way(lab, "websocket") as (_, transport):
@@ -216,6 +219,7 @@ async def test_the_pool_keeps_order_and_parallels(lab: Lab) -> None:
         assert transport.pool.counts.answered == 1000 + transport.pool.sockets_up
 
 
+@pytest.mark.asterisk22
 async def test_large_frames_do_not_cost_the_socket(lab: Lab) -> None:
     """What Asterisk would close the socket for is refused before it is sent; what just fits arrives."""
     async with way(lab, "websocket") as (_, transport):
@@ -257,6 +261,7 @@ async def expects_to_be_taken(stream: EventStream, ears: Ears) -> None:
         await stream.run(ears)
 
 
+@pytest.mark.asterisk22
 async def test_info_modules_endpoints_sounds(lab: Lab) -> None:
     """What doctor asks."""
     async with way(lab) as (client, _):

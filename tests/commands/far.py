@@ -126,11 +126,11 @@ class Running:
         async with asyncio.timeout(PATIENCE_S):
             return (await self.process.stdout.readline()).decode()
 
-    async def ended(self) -> Ran:
+    async def ended(self, patience_s: float = PATIENCE_S) -> Ran:
         """Wait for its end. What `line` took is not in `out`."""
         began = time.monotonic()
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(patience_s):
                 out, err = await self.process.communicate()
         except TimeoutError:
             self.process.kill()
@@ -174,27 +174,7 @@ class Far:
 
     async def start(self, *arguments: str, **more: str) -> Running:
         """Start `python main.py ARGUMENTS` with these settings and nothing else of this machine's environment."""
-        empty = self.folder / "empty.env"
-        empty.touch()
-        base = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.folder),
-            "PYTHONUNBUFFERED": "1",
-            "COLUMNS": "200",
-        }
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "main.py",
-            "--env-file",
-            str(empty),
-            *arguments,
-            cwd=ROOT,
-            env=base | self.variables(**more),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        running = Running(process)
+        running = await start_main(self.folder, self.variables(**more), *arguments)
         self._running.append(running)
         return running
 
@@ -257,6 +237,31 @@ class Far:
         for running in self._running:
             if running.process.returncode is None:
                 running.process.kill()
+
+
+async def start_main(folder: Path, variables: Mapping[str, str], *arguments: str) -> Running:
+    """Start `python main.py ARGUMENTS` with an empty `.env`, these variables, and nothing else of this machine's."""
+    empty = folder / "empty.env"
+    empty.touch()
+    base = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "main.py",
+        "--env-file",
+        str(empty),
+        *arguments,
+        cwd=ROOT,
+        env={**base, **variables},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    return Running(process)
+
+
+async def run_main(folder: Path, variables: Mapping[str, str], *arguments: str) -> Ran:
+    """The same, to its end."""
+    return await (await start_main(folder, variables, *arguments)).ended(60.0)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from core.clock import SystemClock
 from core.lockfile import EngineLock
@@ -192,29 +192,32 @@ async def test_many_calls_alone_share_a_folder(far: Far) -> None:
     assert first.json["bridge_id"] != second.json["bridge_id"]
 
 
-async def test_what_a_call_said_can_be_read_afterwards(far: Far) -> None:
+async def test_what_a_call_said_can_be_read_afterwards(far: Far, app: typer.Typer) -> None:
     """`calls list` has it, `calls show` with the first letters of its id prints the same timeline; others are told apart."""
     reports = [(await far.run(*TO_BUSY, "--json")).json for _ in range(2)]
     report = reports[-1]
     call_id = str(report["call_id"])
-    listed, shown, in_words, several, nothing = await asyncio.gather(
-        far.run("calls", "list", "--json"),
-        far.run("calls", "show", call_id[:14], "--json"),
-        far.run("calls", "show", call_id.upper()),
-        far.run("calls", "show", call_id[:3]),
-        far.run("calls", "show", "zzzz", "--json"),
-    )
-    rows = json.loads(listed.out)
+
+    async def typed(*arguments: str) -> Result:
+        """In this process: reading needs no signals."""
+        return await asyncio.to_thread(CliRunner().invoke, app, ["calls", *arguments], env=far.variables())
+
+    rows = json.loads((await typed("list", "--json")).stdout)
     assert [row["call_id"] for row in rows] == [each["call_id"] for each in reversed(reports)]
     assert {row["outcome"] for row in rows} == {"busy"}
-    assert shown.code == 0
-    assert shown.json["timeline"] == report["timeline"]
-    assert in_words.code == 0
-    assert "their telephone is busy" in in_words.out
-    assert several.code == 2
-    assert all(str(each["call_id"]) in several.err for each in reports)
-    assert nothing.code == 2
-    assert nothing.json["exit"] == 2
+    shown = await typed("show", call_id[:14], "--json")
+    assert shown.exit_code == 0
+    assert json.loads(shown.stdout)["timeline"] == report["timeline"]
+    assert json.loads(shown.stdout)["remark"] == ""
+    in_words = await typed("show", call_id.upper())
+    assert in_words.exit_code == 0
+    assert "their telephone is busy" in in_words.stdout
+    several = await typed("show", call_id[:3])
+    assert several.exit_code == 2
+    assert all(str(each["call_id"]) in several.stderr for each in reports)
+    nothing = await typed("show", "zzzz", "--json")
+    assert nothing.exit_code == 2
+    assert json.loads(nothing.stdout)["exit"] == 2
 
 
 async def test_calls_list_works_before_the_first_call_and_without_asterisk_settings(far: Far) -> None:
