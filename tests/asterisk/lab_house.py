@@ -90,6 +90,16 @@ def ask(lab: Lab, path: str) -> list[dict[str, object]]:
         return found
 
 
+def dialplan_steps(lab: Lab) -> list[str]:
+    """What each channel of the lab does in its dialplan: "Stasis linekeeper,inbound,100"."""
+    steps = []
+    for channel in ask(lab, "channels"):
+        dialplan = channel["dialplan"]
+        assert isinstance(dialplan, dict)
+        steps.append(f"{dialplan['app_name']} {dialplan['app_data']}")
+    return steps
+
+
 async def assert_asterisk_is_empty(lab: Lab, mark: str) -> None:
     """No channel and no bridge whose id carries this name."""
     async with asyncio.timeout(15):

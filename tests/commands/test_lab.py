@@ -1,6 +1,7 @@
 """The commands on the real Asterisk of the lab: what the emulator says of them is true there, too."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from integrations.checkup.every import CHECKS
 from scripts.commands.doctor import open_subject
 from scripts.commands.wiring import Wiring
 from scripts.lab import Lab
-from tests.commands.far import run_main
+from tests.commands.far import run_main, start_main
 
 pytestmark = pytest.mark.asterisk
 
@@ -83,3 +84,25 @@ async def test_a_call_and_the_demo_run_on_the_lab(lab: Lab, tmp_path: Path) -> N
     assert call.json["outcome"] == "completed"
     assert demo.json["ok"] is True, demo.out
     assert demo.code == 0
+
+
+async def test_a_refused_newcomer_does_not_make_the_living_engine_deaf(lab: Lab, tmp_path: Path) -> None:
+    """A websocket whose application another one took, and left again, is never answered by a real Asterisk any more."""
+    settings = variables(lab, tmp_path)
+    running = await start_main(tmp_path, settings, "run", "--json")
+    try:
+        assert "ready" in await running.line()
+        newcomer = await run_main(tmp_path, settings | {"DATA_DIR": str(tmp_path / "other")}, "run")
+        assert newcomer.code == 4
+        person = "Local/busy@people/n"
+        call = await run_main(
+            tmp_path,
+            settings,
+            *("call", "+15550005", "--scenario", "marketing", "--endpoint", person, "--json"),
+        )
+        assert call.json["outcome"] == "busy"
+        running.send(signal.SIGTERM)
+        assert (await running.ended()).code == 0
+    finally:
+        if running.process.returncode is None:
+            running.process.kill()

@@ -71,6 +71,7 @@ async def test_a_refused_newcomer_leaves_the_living_engine_able_to_call(far: Far
     ran = await far.run("run", DATA_DIR=str(far.folder / "other"))
     assert ran.code == 4
     assert "--take-over" in ran.err
+    assert far.asterisk.counters["sockets_replaced"] == 0
     began = time.monotonic()
     assert await far.call_beside("busy") == "busy"
     assert time.monotonic() - began < 5
