@@ -32,5 +32,5 @@ def is_empty(recording: bytes) -> bool:
             return True
         full_scale = float(1 << (8 * width - 1))
         return audioop.rms(samples, width) / full_scale < MIN_RMS
-    except (wave.Error, audioop.error, EOFError, RuntimeError) as error:  # damage that `wave` meets half-way is Runtime
+    except (wave.Error, audioop.error, EOFError, RuntimeError) as error:  # RuntimeError: `wave` half-way in
         raise BrokenAudio(f"not a WAV file of plain samples: {error}") from error

@@ -1,20 +1,30 @@
 """The books of an engine after a step: whatever is missing in store or journals is found."""
 
 import random
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from core.clock import SystemClock, unix_ms
-from core.ids import new_call_id
+from core.ids import CallId, new_call_id
 from core.journal import Journal
 from core.store import CallRow, Direction, PermitKind, Store
 from scripts.bench.ground import books_problems
 
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+
+def row_of(call_id: CallId) -> CallRow:
+    return CallRow(
+        call_id=call_id,
+        engine="lkbench",
+        app="lkbench",
+        engine_run="run",
+        direction=Direction.OUTBOUND,
+        state="begun",
+        started_at=AT,
+    )
 
 
 @pytest.fixture
@@ -34,16 +44,7 @@ async def data(tmp_path: Path) -> Path:
                 decision={},
                 at=AT,
             )
-            row = CallRow(
-                call_id=call_id,
-                engine="lkbench",
-                app="lkbench",
-                engine_run="run",
-                direction=Direction.OUTBOUND,
-                state="begun",
-                started_at=AT,
-            )
-            await store.permits.begin_dial(permit, at=AT, call=row)
+            await store.permits.begin_dial(permit, at=AT, call=row_of(call_id))
             await store.calls.finish_call(call_id, "completed", at=AT)
             journal = Journal.open(tmp_path / "journal", {"call_id": call_id}, at=AT)
             journal.write("end", 1.0, {"outcome": "completed"})
@@ -64,10 +65,11 @@ async def test_a_call_too_few(data: Path) -> None:
     assert len(books_problems(data, 4)) == 5
 
 
-async def test_a_call_without_an_outcome(data: Path) -> None:
-    with closing(sqlite3.connect(data / "linekeeper.db")) as conn, conn:
-        conn.execute("UPDATE calls SET outcome = NULL WHERE rowid = 1")
-    assert books_problems(data, 3) == ["2 calls that have ended with an outcome, 3 calls placed"]
+async def test_a_call_that_never_ended(data: Path) -> None:
+    rng = random.Random(2)
+    async with Store.open(data / "linekeeper.db", SystemClock(), rng) as store:
+        store.calls.open_call(row_of(new_call_id(unix_ms(AT), rng)))
+    assert books_problems(data, 4)[0] == "3 calls that have ended with an outcome, 4 calls placed"
 
 
 async def test_a_missing_journal(data: Path) -> None:

@@ -34,7 +34,7 @@ RULES = {
         breaks=("import time\ntime.sleep(1)", "from time import sleep as nap\ndef f():\n    nap(1)"),
         keeps=("import asyncio\nasync def f():\n    await asyncio.sleep(1)",),
         exempt=("scripts/",),  # synchronous tools that wait for processes
-        allowed={"core/lockfile.py": 1},  # a tenth of a second at most, before the engine has anything else to do
+        allowed={"core/lockfile.py": 1},  # a tenth of a second at most, before there is anything else to do
     ),
     "exiting": Rule(
         "no path of the engine ends the process; main and the commands do",
