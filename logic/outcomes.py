@@ -138,6 +138,15 @@ _PRECISE_CAUSES: Final = frozenset({1, 2, 3, 17, 21, 22, 28})
 """Causes that say more than those dial statuses: an originated call that is rejected has NOANSWER and cause 21."""
 
 
+def telling_cause(first: int | None, last: int) -> int:
+    """Which of two causes to believe: of the hangup request (None when it named none), and of the end.
+
+    The end's, unless it is the plain one and the request's says more: a busy Asterisk forgets the cause of a Local
+    channel between the two.
+    """
+    return first if last in {0, 16} and first in _BY_CAUSE else last
+
+
 def outcome_of_unanswered(dial_status: str, cause: int | None, tech_cause: int | None = None) -> Outcome:
     """What a dial came to that nobody answered.
 

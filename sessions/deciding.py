@@ -11,7 +11,7 @@ from typing import Final
 from logic.flow import events as flow_events
 from logic.flow.engine import NOT_DISCLOSED, RUNAWAY, start
 from logic.flow.guards import Direction as FlowDirection
-from logic.outcomes import Outcome, outcome_of_unanswered
+from logic.outcomes import Outcome, outcome_of_unanswered, telling_cause
 from sessions import conversation
 from sessions.commands import (
     AnswerLeg,
@@ -125,6 +125,7 @@ def decide(state: CallState, event: CallEvent, now: float) -> Step:
             return _dial_progress(state, status, now)
         case Gone(channel_id, cause, tech_cause, was_up) if _is_customer(state, channel_id):
             state = _was_answered(state, now) if was_up else state
+            cause = telling_cause(state.customer.cause, cause)
             customer = replace(state.customer, state=LegState.GONE, cause=cause, tech_cause=tech_cause)
             return _gone(replace(state, customer=customer))
         case HangupRequested(channel_id, cause, was_up) if _is_customer(state, channel_id):

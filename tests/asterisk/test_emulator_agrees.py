@@ -134,11 +134,19 @@ async def run(script: tuple[Step, ...], where: Lab | EmulatorServer, username: s
 
 @pytest.mark.parametrize("name", SCRIPTS)
 async def test_the_emulated_one_answers_as_the_real_one(lab: Lab, name: str) -> None:
-    """Same statuses, same refusals, same fields, same events of each subject in the same order."""
+    """Same statuses, same refusals, same fields, same events of each subject in the same order.
+
+    A real Asterisk does not always repeat itself (under load it forgets the cause of a Local channel between hangup
+    request and end), so it may try three times; the emulated one has to agree with one of them.
+    """
     async with EmulatorServer(Emulator(), SystemClock(), "agree", "agree") as server:
-        real, emulated = await asyncio.gather(
-            run(SCRIPTS[name], lab, lab.username, lab.password),
-            run(SCRIPTS[name], server, "agree", "agree"),
-        )
-    assert emulated.answers == real.answers
-    assert emulated.events == real.events
+        for tries_left in (2, 1, 0):
+            real, emulated = await asyncio.gather(
+                run(SCRIPTS[name], lab, lab.username, lab.password),
+                run(SCRIPTS[name], server, "agree", "agree"),
+            )
+            if tries_left and (emulated.answers, emulated.events) != (real.answers, real.events):
+                continue
+            assert emulated.answers == real.answers
+            assert emulated.events == real.events
+            break

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logic.outcomes import FACTS, SETTABLE, Group, Outcome, outcome_of_unanswered, panel_status
+from logic.outcomes import FACTS, SETTABLE, Group, Outcome, outcome_of_unanswered, panel_status, telling_cause
 
 MEASURED = [
     ("BUSY", 17, None, Outcome.BUSY),
@@ -57,3 +57,21 @@ def test_scenarios_may_say_only_what_was_reached() -> None:
     """No scenario can claim that a line was busy or a call was lost."""
     assert Outcome.INTERESTED in SETTABLE
     assert SETTABLE.isdisjoint({Outcome.BUSY, Outcome.LOST, Outcome.DENIED, Outcome.UNKNOWN})
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "believed"),
+    [
+        (21, 16, 21),
+        (17, 0, 17),
+        (None, 16, 16),
+        (32, 19, 19),
+        (32, 16, 16),
+        (16, 17, 17),
+        (21, 17, 17),
+        (127, 0, 0),
+    ],
+)
+def test_the_more_telling_of_two_causes_is_believed(first: int | None, last: int, believed: int) -> None:
+    """The end's cause counts, unless it is the plain one and the hangup request named a better."""
+    assert telling_cause(first, last) == believed
