@@ -171,6 +171,7 @@ def call_rules(settings: Settings, ari: AriSettings, run_id: str, *, takes_inbou
         method=settings.dialer.method,
         ring_timeout_s=settings.dialer.ring_timeout_s,
         ttl_s=settings.calls.session_ttl_s,
+        max_turns=settings.calls.max_turns,
         sound_prefix=settings.media.sound_prefix,
         journal_max_bytes=settings.storage.journal_max_bytes,
         takes_inbound=takes_inbound,

@@ -9,7 +9,7 @@ import logging
 import random
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -23,6 +23,7 @@ from core.journal import Journal
 from core.logs import log_event
 from core.store import CallRow, DialPermit, Direction
 from core.telemetry import Telemetry
+from logic.flow.compiled import CompiledFlow
 from logic.reconcile import KnownCall
 from logic.scenario_registry import ScenarioRegistry
 from sessions.admission import Accept, Arrival, Decline, Doors, admit
@@ -54,6 +55,8 @@ class CallRules:
     method: DialMethod = "create"
     ring_timeout_s: float = 30.0
     ttl_s: float = 1800.0
+    max_turns: int = 50
+    """After so many turns a conversation ends, whatever its scenario allows."""
     sound_prefix: str = "custom"
     journal_max_bytes: int = 5_000_000
     takes_inbound: bool = True
@@ -240,7 +243,8 @@ class SessionManager:
         endpoint: str = "",
         caller_id: str = "",
     ) -> CallPlan:
-        rules, flow = self.rules, self.scenarios.flows[scenario]
+        rules = self.rules
+        flow = at_most(self.scenarios.flows[scenario], rules.max_turns)
         return CallPlan(
             call_id=call_id,
             engine=rules.engine,
@@ -363,6 +367,14 @@ class SessionManager:
     async def none_left(self) -> None:
         """Wait until no call lives."""
         await self._none_left.wait()
+
+
+def at_most(flow: CompiledFlow, max_turns: int) -> CompiledFlow:
+    """The scenario with its turns bounded by the engine's own limit, too."""
+    limits = flow.limits
+    if limits.max_turns is not None and limits.max_turns <= max_turns:
+        return flow
+    return replace(flow, limits=replace(limits, max_turns=max_turns))
 
 
 def journal_header(plan: CallPlan) -> dict[str, object]:

@@ -26,6 +26,7 @@ Asterisk holds nothing of ours afterwards.
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -70,6 +71,8 @@ EXAMPLES = """examples:
   python -m scripts.bench.calls --step engine 75     one step, no search
   python -m scripts.bench.calls --step engine 75 --profile engine.prof
                                                      the same under cProfile (slower); then: python -m pstats engine.prof
+  python -m scripts.bench.calls --step engine 75 --profile engine.svg
+                                                     the same sampled by py-spy, if it is installed; .txt: as plain stacks
   LAB_DIR=/tmp/lab python -m scripts.bench.calls     on another lab than var/lab/sid
 
 exit codes: 0 every figure reached, 1 one is missed (or --step failed), 2 no Asterisk to measure against
@@ -312,6 +315,7 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.worker:
         return run_worker()
+    _check(parser, asked)
     console = Console(stderr=True, soft_wrap=True)
     plan = QUICK if asked.quick else FULL
     plan = replace(
@@ -342,14 +346,14 @@ def main() -> int:
 def _lab() -> Iterator[Ground]:
     with ground() as base:
         base.remove(base.left_of(APP, within_s=0))  # of a bench that was killed
-        yield base
+        try:
+            yield base
+        finally:
+            base.remove(base.left_of(APP, within_s=0))  # of a step that was interrupted
 
 
 def _one_step(bench: Bench, asked: argparse.Namespace) -> int:
     who, rate = asked.step
-    if who not in {"engine", "bare"} or not rate.isdigit() or int(rate) < 1:
-        print("calls: --step takes engine or bare, and a rate: --step engine 75", file=sys.stderr)
-        return CANNOT
     profile = str(asked.profile.resolve()) if asked.profile else ""
     step = bench.step(who, int(rate), part="step", profile=profile)
     if asked.json:
@@ -384,6 +388,23 @@ def _everything(bench: Bench, asked: argparse.Namespace) -> int:
     if asked.json:
         print(json.dumps(report))
     return 0 if all(figure.reached for figure in figures) else FAILED
+
+
+def _check(parser: argparse.ArgumentParser, asked: argparse.Namespace) -> None:
+    """Leave with a usage error for what cannot be measured."""
+    if asked.step:
+        who, rate = asked.step
+        if who not in {"engine", "bare"} or not rate.isdigit() or int(rate) < 1:
+            parser.error("--step takes engine or bare, and a rate: --step engine 75")
+    if asked.profile:
+        if not asked.step:
+            parser.error("--profile needs --step")
+        if asked.profile.suffix != CPROFILE and not shutil.which("py-spy"):
+            parser.error(
+                f"--profile {asked.profile}: py-spy is not installed; name a file that ends in {CPROFILE}"
+            )
+    if any(value is not None and value < 1 for value in (asked.runs, asked.calls)):
+        parser.error("--runs and --calls are at least 1")
 
 
 def _as_interrupt(_number: int, _frame: object) -> None:

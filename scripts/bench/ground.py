@@ -18,6 +18,7 @@ from typing import Final
 from core.errors import JournalError
 from core.journal import read_journal
 from scripts.lab import Lab
+from scripts.lab.progress import on_stderr
 
 SOUND_PREFIX: Final = "linekeeper-bench"
 PROMPT: Final = "hello"
@@ -76,7 +77,7 @@ def ground() -> Iterator[Ground]:
     lab = Lab.at()
     started = not lab.is_running
     if started:
-        lab.start()
+        lab.start(progress=on_stderr())
     try:
         install_prompt(lab)
         with lab.sipp_uas("answer", timeout_s=FAR_END_S, ring_ms=100) as far_end:

@@ -240,6 +240,13 @@ async def test_a_call_lasts_no_longer_than_its_ttl(house: House) -> None:
     assert (report.reason, report.outcome) == ("ttl", Outcome.UNKNOWN)
 
 
+async def test_a_conversation_has_no_more_turns_than_the_engine_allows(house: House) -> None:
+    """The engine's own limit holds where the scenario sets none, or a higher one."""
+    _engine, _call, report = await one_call(house, "silent", MAX_TURNS="3", MAX_TURNS_OFFER="2")
+    assert report.reason == "max_turns"
+    assert len(spoken(report)) == 3
+
+
 async def test_a_mailbox_that_overflows_ends_its_own_call_and_no_other(house: House) -> None:
     """A flood of one call's events ends that call by the closing routine; its neighbour goes on."""
     async with house.link() as link, house.engine(link, MAILBOX_SIZE="16") as engine:
