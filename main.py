@@ -134,6 +134,7 @@ async def open_engine(
         try:
             yield engine
         finally:
+            lock.owes = engine.may_have_left_something
             await store.runs.end_run(run.run_id, engine.why, at=clock.wall())
             if recovery.has_compared:
                 forget_engines(data_dir, forebears)

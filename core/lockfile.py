@@ -41,6 +41,8 @@ class EngineLock:
         self.path = path
         self.holder = holder
         self.previous = previous
+        self.owes = False
+        """Something of ours may be left in Asterisk: leaving like this counts as dying, so that the next one looks."""
         self._fd: int | None = fd
 
     @classmethod
@@ -71,12 +73,13 @@ class EngineLock:
         return self.previous is not None and not self.previous.left
 
     def release(self) -> None:
-        """Say goodbye and let go. May be called twice. The file stays, as the note for the next one."""
+        """Let go, and say goodbye unless `owes` says not to. May be called twice. The file stays, as a note for the next."""
         fd, self._fd = self._fd, None
         if fd is None:
             return
         try:
-            _put(fd, replace(self.holder, left=True))
+            if not self.owes:
+                _put(fd, replace(self.holder, left=True))
         finally:
             os.close(fd)
 

@@ -150,7 +150,7 @@ def telling_cause(first: int | None, last: int) -> int:
 def outcome_of_unanswered(dial_status: str, cause: int | None, tech_cause: int | None = None) -> Outcome:
     """What a dial came to that nobody answered.
 
-    `dial_status` is the last one of the Dial events ("" when there was none), `cause` the Q.850 cause of the end,
+    `dial_status` is the last one of the Dial events ("" when there was none at all, any word when there was), `cause` the Q.850 cause of the end,
     `tech_cause` the SIP status where Asterisk tells it. A channel that ends without any dial status and with the
     plain cause 16 never reached a phone: the dialplan had nothing to dial.
     """

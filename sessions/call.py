@@ -110,7 +110,10 @@ class Call:
                 timer.cancel()
             self._timers.clear()
             self._timeline_ends()
-        return await self._close()
+        try:
+            return await self._close()
+        finally:
+            self._journal.close()
 
     async def _live(self) -> None:
         self.post(Begin())
@@ -191,10 +194,10 @@ class Call:
         closed = await close_in_asterisk(state, self._client)
         self.leftovers |= closed.leftovers
         self.report = self._make_report(state, ending, closed, ended_at)
-        await self._write_down(self.report)
         self._note_what_came_late()
+        # The journal first: should the store refuse, or the process die in between, the next start reads it there.
         self._note("end", ended_at - state.began_at, {"outcome": ending.outcome, "reason": ending.reason})
-        self._journal.close()
+        await self._write_down(self.report)
         return self.report
 
     def _note_what_came_late(self) -> None:

@@ -1,8 +1,8 @@
 """Small jobs in Asterisk that belong to no call: hanging up orphans, sending callers on, deleting bridges.
 
-One worker does them one after another, bridges at most five a second because a burst of deletions right after a
-reconnect has crashed Asterisk. The list is bounded; what finds no room is counted, and the next comparison with
-Asterisk finds it again.
+People come first; bridges are deleted at most five a second, because a burst of deletions right after a reconnect has
+crashed Asterisk. The list is bounded; what finds no room is counted, and the next comparison with Asterisk finds it
+again.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.ari_client import AriClient
-from core.errors import AriError
+from core.errors import AriError, AriRefused
 from core.ids import BridgeId, ChannelId
 from core.logs import log_event
 
@@ -46,37 +46,58 @@ Chore = HangUpOrphan | SendOn | DeleteEmptyBridge
 
 
 class Chores:
-    """The list and its one worker. `run` works for ever; `settle` waits until the list is empty."""
+    """The list and its two workers: one for people, whom no bridge keeps waiting, and one for bridges.
+
+    `run` works for ever; `settle` waits until the list is empty. What is on the list already is not added again.
+    """
 
     def __init__(self, client: AriClient) -> None:
         self._client = client
-        self._queue: asyncio.Queue[Chore] = asyncio.Queue(_SIZE)
+        self._people: asyncio.Queue[Chore] = asyncio.Queue(_SIZE)
+        self._bridges: asyncio.Queue[Chore] = asyncio.Queue(_SIZE)
+        self._listed: set[Chore] = set()
         self.dropped = 0
         self.failed = 0
 
     def add(self, chore: Chore) -> None:
         """Never waits."""
-        if self._queue.full():
+        queue = self._bridges if isinstance(chore, DeleteEmptyBridge) else self._people
+        if chore in self._listed:
+            return
+        if queue.full():
             self.dropped += 1
-        else:
-            self._queue.put_nowait(chore)
+            return
+        self._listed.add(chore)
+        queue.put_nowait(chore)
 
     async def run(self) -> None:
         """Do what is on the list."""
-        while True:
-            chore = await self._queue.get()
-            try:
-                await self._do(chore)
-            except AriError as error:
-                if not getattr(error, "is_normal_after_hangup", False):
-                    self.failed += 1
-                    log_event(_log, logging.WARNING, "chore_failed", chore=str(chore), error=str(error))
-            finally:
-                self._queue.task_done()
+        async with asyncio.TaskGroup() as workers:
+            workers.create_task(self._work(self._people), name="chores for people")
+            workers.create_task(self._work(self._bridges), name="chores for bridges")
 
     async def settle(self) -> None:
         """Wait until everything on the list was tried."""
-        await self._queue.join()
+        await self._people.join()
+        await self._bridges.join()
+
+    async def _work(self, queue: asyncio.Queue[Chore]) -> None:
+        while True:
+            chore = await queue.get()
+            try:
+                await self._do(chore)
+            except AriRefused as error:
+                if not error.is_normal_after_hangup:
+                    self._complain(chore, error)
+            except AriError as error:
+                self._complain(chore, error)
+            finally:
+                self._listed.discard(chore)
+                queue.task_done()
+
+    def _complain(self, chore: Chore, error: AriError) -> None:
+        self.failed += 1
+        log_event(_log, logging.WARNING, "chore_failed", chore=str(chore), error=str(error))
 
     async def _do(self, chore: Chore) -> None:
         match chore:

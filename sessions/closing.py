@@ -28,7 +28,7 @@ class Closed:
 async def close_in_asterisk(state: CallState, client: AriClient) -> Closed:
     """Leave no channel and no bridge of this call behind. Raises nothing that Asterisk may answer."""
     customer, leftovers, hung_up = state.customer, False, False
-    if state.has_leg and customer.state is not LegState.GONE:
+    if state.has_leg and customer.state not in {LegState.LEFT, LegState.GONE}:
         answer = await _quietly(client.channels.hangup(state.plan.channel_id, reason_code=HANGUP_CAUSE))
         leftovers |= answer is None
         hung_up = answer is True

@@ -89,6 +89,9 @@ SURELY_TALKED_S: Final = 1.0
 CAUSE_S: Final = 0.5
 """How long we wait for the cause after a dial status that says nobody will answer; some channels linger for seconds."""
 
+DIALLED: Final = "DIALLED"
+"""Our word for the first Dial event, which has none: a phone was tried."""
+
 _RINGING: Final = frozenset({"RINGING", "PROGRESS", "PROCEEDING"})
 _REFUSALS: Final = frozenset(
     {"BUSY", "CONGESTION", "NOANSWER", "CANCEL", "CHANUNAVAIL", "DONTCALL", "TORTURE"}
@@ -133,15 +136,15 @@ def decide(state: CallState, event: CallEvent, now: float) -> Step:
             customer = state.customer if cause is None else replace(state.customer, cause=cause)
             return _leaving(replace(state, customer=customer))
         case Left(channel_id, was_up) if _is_customer(state, channel_id):
-            state, commands = _leaving(_was_answered(state, now) if was_up else state)
+            if state.customer.state is LegState.LEFT:
+                return state, _NOTHING
+            state, commands = _leaving(_leg(_was_answered(state, now) if was_up else state, LegState.LEFT))
             # An inbound channel is not of our making, so no ChannelDestroyed tells of it: this is its end.
             return state, (SetTimer(GONE_TIMER, CAUSE_S),) if state.plan.direction == "inbound" else commands
         case Vanished(channel_id) if _is_customer(state, channel_id):
-            return _end(
-                state, Outcome.LOST, "vanished", "Asterisk does not know this channel any more"
-            ), _NOTHING
+            return _left(state) if state.is_leaving else (_vanished(state), _NOTHING)
         case LegIsUp(channel_id, up) if _is_customer(state, channel_id):
-            return _leg_is_up(state, now) if up else (state, _NOTHING)
+            return _leg_is_up(state, now) if up else _leg_is_not_up(state)
         case PlaybackEnded(playback_id, ok):
             turn = _awaited(state, WaitKind.SAYING, playback_id)
             if turn is None:
@@ -162,8 +165,8 @@ def decide(state: CallState, event: CallEvent, now: float) -> Step:
             return _converse(state, flow_events.Pressed(digit))
         case Done(command):
             return _done(state, command, now)
-        case Failed(command, error, gone):
-            return _failed(state, command, error, gone=gone)
+        case Failed(command, error, gone, doubtful):
+            return _failed(state, command, error, gone=gone, doubtful=doubtful)
         case TimerFired(name, n):
             return _timer(state, name, n)
         case Resynced():
@@ -179,6 +182,7 @@ def decide(state: CallState, event: CallEvent, now: float) -> Step:
             return state, _NOTHING
 
 
+_NOBODY_KNOWS: Final = "it rang long enough, and Asterisk did not say what became of it"
 _FAULTY_ENDS: Final = {
     NOT_DISCLOSED: "the words that say who calls could not be played, so nobody was recorded and the call ended",
     RUNAWAY: "the scenario went in circles",
@@ -228,9 +232,9 @@ def _begin(state: CallState) -> Step:
     if plan.method == "originate":
         return _move(state, Phase.DIALLING), (
             *first,
+            SetTimer(SETUP_TIMER, SETUP_S),
             RecordDial(),
             OriginateLeg(plan.channel_id, plan.endpoint, plan.caller_id, plan.ring_timeout_s),
-            SetTimer(RING_TIMER, plan.ring_timeout_s + RING_GRACE_S),
         )
     return _move(state, Phase.PREPARING), (
         *first,
@@ -248,22 +252,21 @@ def _entered(state: CallState, now: float) -> Step:
     if plan.method == "originate":  # an originated channel enters when it is answered
         state = replace(state, customer=replace(state.customer, answered_at=now))
         return state, (CancelTimer(RING_TIMER), SetTimer(SETUP_TIMER, SETUP_S), join)
-    return _move(state, Phase.DIALLING), (
-        CancelTimer(SETUP_TIMER),
-        join,
-        RecordDial(),
-        DialLeg(plan.channel_id, plan.ring_timeout_s),
-        SetTimer(RING_TIMER, plan.ring_timeout_s + RING_GRACE_S),
-    )
+    return _move(state, Phase.DIALLING), (join, RecordDial(), DialLeg(plan.channel_id, plan.ring_timeout_s))
 
 
 def _dial_progress(state: CallState, status: str, now: float) -> Step:
     if state.phase not in {Phase.DIALLING, Phase.RINGING}:
         return state, _NOTHING
-    if status == "" or state.customer.dial_status in _REFUSALS:  # the first Dial may come after the last one
+    if state.customer.dial_status in _REFUSALS:
         return state, _NOTHING
+    if status == "":  # the first Dial, which may come after the second one
+        status = state.customer.dial_status or DIALLED
     state = replace(state, customer=replace(state.customer, dial_status=status))
-    if state.customer.state is LegState.GONE:  # it says how the dial went, and its end overtook it
+    if state.customer.state in {
+        LegState.LEFT,
+        LegState.GONE,
+    }:  # it says how the dial went, and its end overtook it
         return (_was_answered(state, now) if status == "ANSWER" else state), _NOTHING
     if status in _RINGING:
         return _move(state, Phase.RINGING), _NOTHING
@@ -293,8 +296,17 @@ def _was_answered(state: CallState, now: float) -> CallState:
 
 def _leg_is_up(state: CallState, now: float) -> Step:
     """An answer whose event was missed."""
-    if state.phase in {Phase.DIALLING, Phase.RINGING} and state.plan.method == "create":
-        return _answered(state, now)
+    if state.phase not in {Phase.DIALLING, Phase.RINGING}:
+        return state, _NOTHING
+    if state.plan.method == "originate":
+        return _entered(state, now)
+    return _answered(state, now)
+
+
+def _leg_is_not_up(state: CallState) -> Step:
+    """It still rings, or does nothing: after the ring timeout that is nobody's answer."""
+    if state.ring_is_over and not state.customer.is_answered:
+        return _end(state, Outcome.NO_ANSWER, "ring_timeout"), _NOTHING
     return state, _NOTHING
 
 
@@ -316,11 +328,17 @@ def _done(state: CallState, command: Command, now: float) -> Step:
             return _talk_if_ready(_leg(state, LegState.JOINED))
         case AnswerLeg() if not state.customer.is_answered:
             return _answered(state, now)
+        case RecordDial():
+            ring_s = state.plan.ring_timeout_s + RING_GRACE_S
+            return replace(state, may_have_dialled=True), (
+                CancelTimer(SETUP_TIMER),
+                SetTimer(RING_TIMER, ring_s),
+            )
         case _:
             return state, _NOTHING
 
 
-def _failed(state: CallState, command: Command, error: str, *, gone: bool) -> Step:
+def _failed(state: CallState, command: Command, error: str, *, gone: bool, doubtful: bool) -> Step:
     match command:
         case Play(_, playback_id):
             turn = _awaited(state, WaitKind.SAYING, playback_id)
@@ -336,9 +354,11 @@ def _failed(state: CallState, command: Command, error: str, *, gone: bool) -> St
                 return state, _NOTHING
             return _converse(state, flow_events.Heard(turn, flow_events.HeardKind.FAILED))
         case AskLeg(channel_id) if gone and _is_customer(state, channel_id):
-            return _end(
-                state, Outcome.LOST, "vanished", "Asterisk does not know this channel any more"
-            ), _NOTHING
+            return _left(state) if state.is_leaving else (_vanished(state), _NOTHING)
+        case AskLeg() if state.ring_is_over and not state.customer.is_answered:
+            return _end(state, Outcome.UNKNOWN, "ring_timeout", _NOBODY_KNOWS), _NOTHING
+        case DialLeg() if doubtful or state.customer.is_answered or state.phase is Phase.RINGING:
+            return state, _NOTHING  # it may have left: events or the ring timeout say what became of it
         case NoteAnswered() | SaveFlow() | AskPlayback() | AskRecording() | AskLeg():
             return state, _NOTHING  # the call can go on without; the wait's own timer asks again
         case CreateLeg(_, endpoint) | OriginateLeg(_, endpoint):
@@ -411,12 +431,8 @@ def _timer(state: CallState, name: str, n: int) -> Step:
         return _left(state)
     if name == TTL_TIMER:
         return _end(state, Outcome.UNKNOWN, "ttl", "the call lasted longer than a call may"), _NOTHING
-    if (
-        name == RING_TIMER
-        and state.phase in {Phase.DIALLING, Phase.RINGING}
-        and not state.customer.is_answered
-    ):
-        return _end(state, Outcome.NO_ANSWER, "ring_timeout"), _NOTHING
+    if name == RING_TIMER:
+        return _rang_long_enough(state)
     if name == SETUP_TIMER and state.phase is not Phase.TALKING:
         return _end(
             state, Outcome.FAILED_TECHNICAL, "setup_timeout", "Asterisk did not set up the call in time"
@@ -426,6 +442,16 @@ def _timer(state: CallState, name: str, n: int) -> Step:
     if name == conversation.WAIT_TIMER and waiting is not None and waiting.turn == n:
         return state, (conversation.ask(waiting), conversation.wait_timer(waiting))
     return state, _NOTHING
+
+
+def _rang_long_enough(state: CallState) -> Step:
+    """Asterisk should have ended it by now: ask before anything is said, because a gap in the events is unknown time."""
+    if state.phase not in {Phase.DIALLING, Phase.RINGING} or state.customer.is_answered:
+        return state, _NOTHING
+    if state.ring_is_over:
+        return _end(state, Outcome.UNKNOWN, "ring_timeout", _NOBODY_KNOWS), _NOTHING
+    ask = AskLeg(state.plan.channel_id)
+    return replace(state, ring_is_over=True), (ask, SetTimer(RING_TIMER, SETUP_S))
 
 
 # ------------------------------------------------------------------------------------------------ ending
@@ -452,8 +478,17 @@ def _left(state: CallState) -> Step:
         turn = conversation.advance(state, flow_events.CallEnded())
         state = turn.state
         return _end(state, Outcome.HUNG_UP, "other_side_hung_up"), _NOTHING
+    if not state.may_have_dialled and not customer.dial_status:
+        return _end(
+            state, Outcome.FAILED_TECHNICAL, "not_dialled", "the channel ended before it was dialled"
+        ), ()
     outcome = outcome_of_unanswered(customer.dial_status, customer.cause, customer.tech_cause)
     return _end(state, outcome, "not_answered"), _NOTHING
+
+
+def _vanished(state: CallState) -> CallState:
+    """Its end was missed, and with it the cause."""
+    return _end(state, Outcome.LOST, "vanished", "Asterisk does not know this channel any more")
 
 
 def _end(state: CallState, outcome: Outcome, reason: str, error: str = "") -> CallState:

@@ -69,7 +69,9 @@ class Doer:
         except AriRefused as error:
             gone = error.is_normal_after_hangup or (error.status == 400 and "not found" in error.reason)
             return Failed(command, str(error), gone=gone)
-        except (AriError, StoreError, BrokenAudio) as error:
+        except AriError as error:
+            return Failed(command, str(error), doubtful=error.may_have_happened)
+        except (StoreError, BrokenAudio) as error:
             return Failed(command, str(error))
 
     async def _do(self, command: Command) -> CallEvent:
@@ -122,9 +124,8 @@ class Doer:
                     max_silence_s=whole(silence_s),
                 )
             case AskPlayback(playback_id):
-                return await self._ask(
-                    StillRunning(), PlaybackEnded(playback_id), client.playbacks.get(playback_id)
-                )
+                over = PlaybackEnded(playback_id, ok=False)  # whether it was heard, nobody can tell any more
+                return await self._ask(StillRunning(), over, client.playbacks.get(playback_id))
             case AskRecording(name):
                 return await self._ask_recording(command)
             case MeasureRecording(name):

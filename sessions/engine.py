@@ -20,7 +20,7 @@ from core.ari_models import Event
 from core.ari_ws import EventStream
 from core.backoff import backoff
 from core.clock import Clock
-from core.errors import ApplicationTaken, AriError, AriNoAnswer, AriServerError, AriUnreachable
+from core.errors import ApplicationTaken, AriError, AriNoAnswer, AriNonsense, AriServerError, AriUnreachable
 from core.ids import CallId
 from core.logs import log_event
 from core.store import DialPermit, PermitKind, RunStart, Store
@@ -97,6 +97,8 @@ class Engine:
         self._leave = asyncio.Event()
         self.why = "stopped"
         """Why it leaves, or left."""
+        self.may_have_left_something = False
+        """Known after draining: channels or bridges of ours may be left in Asterisk."""
 
     # -------------------------------------------------------------------------------------------- the listener
 
@@ -238,7 +240,7 @@ class Engine:
                     holder_died=parts.holder_died,
                     take_over=parts.take_over,
                 )
-            except (AriUnreachable, AriNoAnswer, AriServerError) as error:
+            except (AriUnreachable, AriNoAnswer, AriNonsense, AriServerError) as error:
                 if str(error) != said:
                     said = str(error)
                     log_event(_log, logging.WARNING, "asterisk_not_there_yet", error=said)
@@ -308,6 +310,7 @@ class Engine:
     async def _drain(self) -> None:
         """No new calls; running calls get their grace, then are hung up politely; then the last chores."""
         manager, parts = self.manager, self._parts
+        failed_before = parts.chores.failed
         manager.is_draining = True
         if self.state is not EngineState.REPLACED:
             self.state = EngineState.DRAINING
@@ -316,7 +319,19 @@ class Engine:
         if not await _within(manager.none_left(), parts.drain_grace_s):
             manager.stop_all("shutdown")
             await _within(manager.none_left(), LAST_CALLS_S)
+        if manager.wants_sweep.is_set():
+            await self._last_sweep()
         await _within(parts.chores.settle(), LAST_CALLS_S)
+        died_unseen = parts.holder_died and not parts.recovery.has_compared
+        self.may_have_left_something |= parts.chores.failed > failed_before or died_unseen
+
+    async def _last_sweep(self) -> None:
+        """Something of ours may still be in Asterisk: one more look before we go, with nobody to look after us."""
+        try:
+            await self._parts.recovery.compare()
+        except AriError as error:
+            self.may_have_left_something = True
+            log_event(_log, logging.WARNING, "left_without_a_last_look", error=str(error))
 
 
 async def _within(waiting: Awaitable[object], timeout_s: float) -> bool:

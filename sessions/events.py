@@ -62,7 +62,7 @@ class DialProgress:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackEnded:
-    """A playback is over; `ok` is False when Asterisk could not play it."""
+    """A playback is over; `ok` is False when Asterisk could not play it, or nobody knows whether it did."""
 
     playback_id: PlaybackId
     ok: bool = True
@@ -128,11 +128,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A command was not carried out. `gone` says that the other side has left, which is no fault of anyone."""
+    """A command was not carried out. `gone` says that the other side has left, which is no fault of anyone.
+
+    `doubtful`: no answer came, so it may have been carried out after all.
+    """
 
     command: Command
     error: str
     gone: bool = False
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

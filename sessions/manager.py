@@ -99,7 +99,10 @@ class SessionManager:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._group.__aexit__(kind, error, trace)
+        if isinstance(error, asyncio.CancelledError):
+            await self._group.__aexit__(kind, error, trace)
+        else:  # whatever went wrong above, the calls end by their own closing routine
+            await self._group.__aexit__(None, None, None)
 
     # -------------------------------------------------------------------------------------------- what exists
 

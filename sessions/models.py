@@ -54,15 +54,18 @@ class LegState(Enum):
     PLANNED = "planned"
     HERE = "here"
     JOINED = "joined"
+    LEFT = "left"
     GONE = "gone"
 
 
 LEG_STATES: Final[dict[LegState, frozenset[LegState]]] = {
-    LegState.PLANNED: frozenset({LegState.HERE, LegState.GONE}),
-    LegState.HERE: frozenset({LegState.JOINED, LegState.GONE}),
-    LegState.JOINED: frozenset({LegState.GONE}),
+    LegState.PLANNED: frozenset({LegState.HERE, LegState.LEFT, LegState.GONE}),
+    LegState.HERE: frozenset({LegState.JOINED, LegState.LEFT, LegState.GONE}),
+    LegState.JOINED: frozenset({LegState.LEFT, LegState.GONE}),
+    LegState.LEFT: frozenset({LegState.GONE}),
     LegState.GONE: frozenset(),
 }
+"""A leg that has LEFT is in our application no more: it is hung up already, or somebody else's, and not ours to touch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,10 @@ class CallState:
     """A bridge of ours may exist: it was asked for."""
     has_leg: bool = False
     """A customer channel may exist: it was asked for, or it came in."""
+    may_have_dialled: bool = False
+    """It is on disk that the dial may have left."""
+    ring_is_over: bool = False
+    """It has rung long enough; Asterisk is asked what became of it."""
     is_leaving: bool = False
     """The first sign that the other side leaves has come; its end follows, or the timer does."""
     ending: Ending | None = None

@@ -5,16 +5,19 @@ orphans go to the chores. What earlier engines on this data folder left behind, 
 here too.
 """
 
+import asyncio
 import logging
 from collections.abc import Collection, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 from core.ari_client import AriClient
 from core.ari_models import Channel
 from core.clock import Clock
-from core.errors import AriGone
+from core.errors import AriGone, JournalError
 from core.ids import BridgeId, CallId, ChannelId
+from core.journal import read_journal
 from core.logs import log_event
 from core.store import CallRow, Store
 from core.telemetry import Telemetry
@@ -78,7 +81,7 @@ class Recovery:
     async def end_what_died(self) -> list[CallId]:
         """Once, at start: end in the store what earlier runs left unfinished.
 
-        A call that was answered is `lost`; one whose dial may have left without our ever knowing is `unknown`. Returns
+        A call whose end stands in its journal has that outcome. One that was answered is `lost`; one whose dial may have left without our ever knowing is `unknown`. Returns
         their ids. Their channels are remembered, so that the comparison hangs them up.
         """
         rules = self._manager.rules
@@ -98,10 +101,13 @@ class Recovery:
         return ended
 
     async def _end(self, row: CallRow) -> None:
-        outcome = Outcome.UNKNOWN if row.answered_at is None else Outcome.LOST
-        await self._store.calls.finish_call(
-            row.call_id, outcome.value, at=self._clock.wall(), error="the engine died while this call went on"
-        )
+        async with self._clock.real_work():
+            outcome = await asyncio.to_thread(_outcome_in_journal, row.journal)
+        error = None
+        if outcome is None:
+            outcome = Outcome.UNKNOWN if row.answered_at is None else Outcome.LOST
+            error = "the engine died while this call went on"
+        await self._store.calls.finish_call(row.call_id, outcome.value, at=self._clock.wall(), error=error)
 
     async def compare(self) -> tuple[Action, ...]:
         """List, compare, mend; returns what was done. Raises AriError when Asterisk cannot be asked."""
@@ -156,3 +162,15 @@ class Recovery:
                 self._manager.arrive(
                     Arrival(channel_id, ("inbound",), channel.caller.number, channel.dialplan.exten)
                 )
+
+
+def _outcome_in_journal(path: str | None) -> Outcome | None:
+    """How the call ended, if it had ended before the engine died and only the store does not know."""
+    if not path:
+        return None
+    try:
+        record = read_journal(Path(path))
+        ends = [line.data["outcome"] for line in record.lines if line.kind == "end"]
+        return Outcome(str(ends[-1])) if ends else None
+    except (JournalError, OSError, KeyError, ValueError):
+        return None

@@ -75,7 +75,7 @@ def describe(event: CallEvent) -> tuple[str, str] | None:
             return "stopping", reason
         case Failed(CreateLeg() | OriginateLeg() | DialLeg(), error):
             return "dial_failed", error
-        case Failed(_, error, False):
+        case Failed(_, error, False, _):
             return "failed", error
         case _:
             return None

@@ -11,6 +11,7 @@ from core.ids import BridgeId, ChannelId, Kind, PlaybackId, RecordingName, new_c
 from logic.outcomes import Outcome
 from sessions.commands import (
     AnswerLeg,
+    AskLeg,
     Command,
     CreateLeg,
     DialLeg,
@@ -223,11 +224,85 @@ def test_timers_that_end_a_call_say_why(timer: str, outcome: Outcome) -> None:
     assert state.ending.error
 
 
-def test_our_own_ring_timeout_ends_a_dial_that_asterisk_forgot() -> None:
-    """No Dial event and no end: the call does not wait for ever."""
-    state, _ = after(OUTBOUND, Begin(), Entered(CHANNEL), TimerFired(RING_TIMER))
+RUNG = (
+    Begin(),
+    Entered(CHANNEL),
+    Done(JOIN),
+    Done(RecordDial()),
+    DialProgress(CHANNEL, ""),
+    TimerFired(RING_TIMER),
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (LegIsUp(CHANNEL, up=False), Outcome.NO_ANSWER),
+        (Failed(AskLeg(CHANNEL), "404", gone=True), Outcome.LOST),
+        (Failed(AskLeg(CHANNEL), "no answer", doubtful=True), Outcome.UNKNOWN),
+        (TimerFired(RING_TIMER), Outcome.UNKNOWN),
+    ],
+)
+def test_after_our_own_ring_timeout_asterisk_is_asked_before_anything_is_said(
+    answer: CallEvent, outcome: Outcome
+) -> None:
+    """A gap in the events is unknown time: nobody is filed as unreached who may just have answered."""
+    state, commands = after(OUTBOUND, *RUNG)
+    assert state.ending is None
+    assert AskLeg(CHANNEL) in commands
+    state, _ = decide(state, answer, 99.0)
     assert state.ending is not None
-    assert state.ending.outcome is Outcome.NO_ANSWER
+    assert state.ending.outcome is outcome
+
+
+@pytest.mark.parametrize("plan", [OUTBOUND, ORIGINATED])
+def test_whoever_answered_unheard_is_talked_to_after_all(plan: CallPlan) -> None:
+    """The event of the answer was lost; the question finds the leg up, and the conversation begins."""
+    if plan is OUTBOUND:
+        state, _ = after(plan, *RUNG)
+    else:
+        state, _ = after(plan, Begin(), Done(RecordDial()), TimerFired(RING_TIMER))
+    state, _ = decide(state, LegIsUp(CHANNEL, up=True), 99.0)
+    state, _ = decide(state, Done(JOIN), 99.0)
+    assert state.phase is Phase.TALKING
+
+
+def test_a_dial_whose_answer_was_lost_is_no_reason_to_end_the_call() -> None:
+    """It may have left: what rings goes on ringing, and who answers is talked to."""
+    dial = DialLeg(CHANNEL, 30.0)
+    state, _ = after(OUTBOUND, *RUNG[:4], Failed(dial, "no answer", doubtful=True))
+    assert state.ending is None
+    state, _ = after(OUTBOUND, *TALKING, Failed(dial, "the socket broke", doubtful=True))
+    assert state.phase is Phase.TALKING
+
+
+def test_a_trunk_that_nobody_answers_at_is_no_invalid_number() -> None:
+    """Asterisk 16 gives the plain cause after the first Dial; only without any Dial was there nothing to dial."""
+    events = (Begin(), Entered(CHANNEL), Done(JOIN), Done(RecordDial()))
+    for seen, outcome in ((DialProgress(CHANNEL, ""),), Outcome.NO_ANSWER), ((), Outcome.INVALID_NUMBER):
+        state, _ = after(OUTBOUND, *events, *seen, Gone(CHANNEL, 16), TimerFired(GONE_TIMER))
+        assert state.ending is not None
+        assert state.ending.outcome is outcome
+
+
+def test_what_ends_before_the_dial_left_is_our_failure_not_the_numbers() -> None:
+    """A refused join says nothing about the person."""
+    state, _ = after(
+        OUTBOUND, Begin(), Entered(CHANNEL), Failed(JOIN, "409", gone=True), TimerFired(GONE_TIMER)
+    )
+    assert state.ending is not None
+    assert (state.ending.outcome, state.ending.reason) == (Outcome.FAILED_TECHNICAL, "not_dialled")
+
+
+def test_a_leg_that_left_the_application_is_hung_up_not_vanished() -> None:
+    """An inbound channel has no other end than its StasisEnd; a comparison in that moment changes nothing."""
+    here = INBOUND.channel_id
+    events = (Begin(), Done(JoinBridge(BRIDGE, here)), Done(AnswerLeg(here)), Left(here, was_up=True))
+    state, _ = after(INBOUND, *events)
+    assert state.customer.state is LegState.LEFT
+    state, _ = decide(state, Vanished(here), 9.0)
+    assert state.ending is not None
+    assert state.ending.outcome is Outcome.HUNG_UP
 
 
 def test_events_of_a_leg_that_is_not_ours_change_nothing() -> None:

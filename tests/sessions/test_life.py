@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import main
-from core.errors import ApplicationTaken, LockHeld
+from core.errors import ApplicationTaken, LockHeld, StoreError
 from core.ids import BridgeId, ChannelId, Kind, new_call_id, resource_id
 from core.journal import read_journal
 from core.store import CallRow, Direction, PreviousEnd, Store
@@ -286,3 +286,96 @@ async def test_the_journal_of_a_lost_call_is_whole(house: House) -> None:
         record = read_journal(house.folder / "data" / call.journal_path)
     assert record.complete
     assert record.lines[-2].data["outcome"] == "lost"
+
+
+async def test_what_could_not_be_hung_up_at_the_stop_is_looked_for_once_more(house: House) -> None:
+    """Asterisk refuses the last hangup; one more look before leaving clears it, and the next start is not refused."""
+    async with house.link() as link:
+        async with house.engine(link, DRAIN_GRACE_S="0") as engine:
+            await engine.ready()
+            await place(engine, "silent")
+            await asyncio.sleep(2)
+            link.transport._faults = Faults(
+                random.Random(1),
+                requests=[
+                    RequestFault(
+                        RequestTrouble.REFUSED, lambda r: r.method == "DELETE", status=503, at_most=1
+                    )
+                ],
+            )
+        house.assert_nothing_left(engine)
+        async with house.engine(link) as engine:
+            await engine.ready()
+
+
+async def test_an_engine_that_never_looked_does_not_say_goodbye_for_a_dead_one(house: House) -> None:
+    """One died; the next was stopped before it reached Asterisk; the third still clears up after the first."""
+    call_id = new_call_id(1_767_603_600_000, random.Random(7))
+    async with house.link() as link:
+        async with house.engine(link) as engine:
+            await engine.ready()
+            engine.may_have_left_something = True
+            engine._parts.recovery.has_compared = False
+        _occupy(house, call_id)
+        house.emulator.world.is_up = False
+        async with house.engine(link):
+            await asyncio.sleep(3)
+        house.emulator.world.is_up = True
+        async with house.engine(link) as engine:
+            await engine.ready()
+            await asyncio.sleep(3)
+            assert house.emulator.live_channels() == []
+            assert house.emulator.live_bridges() == []
+
+
+async def test_an_outcome_that_only_the_journal_knows_is_read_there(house: House) -> None:
+    """The store refused the last word of a call; the next start takes it from the journal, not from a guess."""
+    async with house.link() as link:
+        async with house.engine(link) as engine:
+            await engine.ready()
+            call = await place(engine, "polite-yes")
+            await asyncio.sleep(3)
+
+            async def refuses(*_: object, **__: object) -> bool:
+                raise StoreError("disk full")
+
+            object.__setattr__(engine.store.calls, "finish_call", refuses)
+            report = await report_of(call)
+        assert report.outcome is Outcome.COMPLETED
+        async with house.engine(link) as engine:
+            await engine.ready()
+            row = await engine.store.calls.get_call(call.call_id)
+    assert row is not None
+    assert row.outcome == Outcome.COMPLETED.value
+
+
+async def test_a_fault_above_lets_the_calls_end_by_their_own_closing(house: House) -> None:
+    """What uses the engine breaks: its calls are hung up and written down all the same."""
+    async with house.link() as link:
+        with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True, allow_unwrapped=True):
+            async with house.engine(link, DRAIN_GRACE_S="0") as engine:
+                await engine.ready()
+                call = await place(engine, "silent")
+                await asyncio.sleep(1)
+                raise ZeroDivisionError
+        assert call.report is not None
+        assert read_journal(house.folder / call.journal_path).complete
+        house.assert_nothing_left(engine)
+
+
+async def test_people_do_not_wait_behind_bridges(house: House) -> None:
+    """Three hundred leftover bridges take a minute; a caller whom we do not take is sent on at once."""
+    rng = random.Random(3)
+    async with house.link() as link:
+        for n in range(300):
+            bridge = resource_id("linekeeper", Kind.BRIDGE, new_call_id(n, rng))
+            house.emulator.request(
+                "POST", "bridges", {"type": "mixing", "bridgeId": bridge}, now=house.clock.now()
+            )
+        async with house.engine(link, INBOUND_SCENARIO="nobody-has-this") as engine:
+            await engine.ready()
+            house.emulator.dial_in("silent", "linekeeper", "100", house.clock.now())
+            await asyncio.sleep(1)
+            assert [seen for seen in house.emulator.requests if seen.path.endswith("/continue")]
+            await asyncio.sleep(70)
+            assert house.emulator.live_bridges() == []
