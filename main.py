@@ -6,12 +6,16 @@ settings are read. `open_engine` is what commands, benches and tests use, so tha
 
 import os
 import random
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+
+if __name__ == "__main__":  # Ctrl-C while the rest is imported ends the process, without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from prometheus_client import CollectorRegistry
 
@@ -194,4 +198,5 @@ def load_scenarios(settings: Settings) -> ScenarioRegistry:
 if __name__ == "__main__":
     from scripts.commands.app import make_app  # what wires an engine without typing needs no command line
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(make_app(open_engine, load_scenarios, load_words)())

@@ -209,7 +209,7 @@ DEEPGRAM_URL: Final = "https://api.deepgram.com/v1"
 class SttSettings:
     """Who hears: the first provider is used, the next take over."""
 
-    providers: tuple[str, ...] = ("vira",)
+    providers: tuple[str, ...] = ("none",)
     timeout_s: float = 30.0
     max_parallel: int = 50
     vira: VendorSettings = VendorSettings()
@@ -221,7 +221,7 @@ class SttSettings:
 class TtsSettings:
     """Who speaks: the first provider is used, the next take over."""
 
-    providers: tuple[str, ...] = ("vira",)
+    providers: tuple[str, ...] = ("none",)
     timeout_s: float = 30.0
     max_parallel: int = 50
     vira: VendorSettings = VendorSettings()
@@ -232,7 +232,7 @@ class TtsSettings:
 class LlmSettings:
     """Who reads: the first provider is used, the next take over."""
 
-    providers: tuple[str, ...] = ("gapgpt",)
+    providers: tuple[str, ...] = ("none",)
     timeout_s: float = 20.0
     max_parallel: int = 10
     heuristic_on_error: bool = False

@@ -167,9 +167,9 @@ class Variables(BaseSettings):
     sms_admins: Words = ()
 
     # Hearing, speaking, reading
-    stt_provider: SttProviders = ("vira",)
-    tts_provider: TtsProviders = ("vira",)
-    llm_provider: LlmProviders = ("gapgpt",)
+    stt_provider: SttProviders = ("none",)
+    tts_provider: TtsProviders = ("none",)
+    llm_provider: LlmProviders = ("none",)
     stt_timeout: Seconds = 30.0
     tts_timeout: Seconds = 30.0
     llm_timeout: Seconds = 20.0

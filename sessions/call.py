@@ -8,7 +8,7 @@ outcome goes to disk. A fault of ours inside a call ends that call by the same r
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Final
 
@@ -22,10 +22,10 @@ from core.store import DialPermit, Store
 from core.telemetry import Telemetry
 from logic.outcomes import Outcome
 from sessions.closing import Closed, close_in_asterisk
-from sessions.commands import CancelTimer, Command, SetTimer
+from sessions.commands import CancelTimer, Command, NoteAnswered, SaveFlow, SetTimer
 from sessions.deciding import begin, decide
 from sessions.effects import Doer
-from sessions.events import Begin, CallEvent, StopRequested, TimerFired
+from sessions.events import Begin, CallEvent, Done, Failed, StopRequested, TimerFired
 from sessions.mailbox import Mailbox
 from sessions.models import CallPlan, CallState, Ending
 from sessions.report import CallReport
@@ -78,7 +78,6 @@ class Call:
             client=self._client,
             store=parts.store,
             clock=parts.clock,
-            flow_state=lambda: self._state.flow,
             permit=permit,
         )
 
@@ -128,14 +127,22 @@ class Call:
             self._state, _ = decide(self._state, StopRequested("crashed"), self._clock.now())
 
     def _handle(self, event: CallEvent) -> None:
+        """One event: decide, write both down in one line, and only then act."""
         now = self._clock.now()
         at_s = now - self._state.began_at
-        self._note("in", at_s, as_json(event))
+        line = as_json(event)
+        try:
+            state, commands = decide(self._state, event, now)
+        except BaseException:
+            self._note("in", at_s, line)
+            raise
+        if commands:
+            line["out"] = [as_json(command) for command in commands]
+        self._note("in", at_s, line)
         if (entry := describe(event)) is not None:
             self.timeline.add(at_s, *entry)
-        self._state, commands = decide(self._state, event, now)
+        self._state = state
         for command in commands:
-            self._note("out", at_s, as_json(command))
             self._dispatch(command)
 
     def _note(self, kind: str, at_s: float, data: Mapping[str, object]) -> None:
@@ -154,6 +161,12 @@ class Call:
                 self._timers[name] = loop.call_later(after_s, self.post, TimerFired(name, n))
             case CancelTimer(name):
                 self._cancel_timer(name)
+            case NoteAnswered():
+                self._parts.store.calls.mark_answered(self.call_id, at=self._clock.wall())
+            case SaveFlow(turn):
+                self._parts.store.flow_states.save_flow_state(
+                    self.call_id, turn, self._state.flow.to_json(), at=self._clock.wall()
+                )
             case _ if self._outbox.full():
                 self.post(StopRequested("mailbox_full"))
             case _:
@@ -247,11 +260,12 @@ def _names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
 
-def as_json(value: CallEvent | Command) -> Mapping[str, object]:
+def as_json(value: CallEvent | Command) -> dict[str, object]:
     """An event or command as the journal keeps it: its type under "is", and its fields."""
     kind = type(value)
     data: dict[str, object] = {"is": kind.__name__}
     for name in _names(kind):  # type: ignore[arg-type]  # a type is hashable; mypy doubts it for a union
-        inner = getattr(value, name)
-        data[name] = as_json(inner) if is_dataclass(inner) else inner  # type: ignore[arg-type]  # a command in Done
+        data[name] = getattr(value, name)
+    if isinstance(value, Done | Failed):
+        data["command"] = as_json(value.command)
     return data

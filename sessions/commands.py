@@ -1,7 +1,7 @@
 """What a call wants done: a closed union of values, carried out one after another by `sessions.effects`.
 
-Timers are set by the call's own loop. Every other command is answered in the mailbox: by `Done` or `Failed`, or for the
-questions (`Ask…`) by the event that holds the answer.
+Timers are set and notes for the store queued by the call's own loop, at once. Every other command is answered in the
+mailbox: by `Done` or `Failed`, or for the questions (`Ask…`) by the event that holds the answer.
 """
 
 from dataclasses import dataclass

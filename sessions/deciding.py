@@ -29,7 +29,6 @@ from sessions.commands import (
     OriginateLeg,
     Play,
     RecordDial,
-    SaveFlow,
     SetTimer,
     StartRecording,
 )
@@ -359,10 +358,10 @@ def _failed(state: CallState, command: Command, error: str, *, gone: bool, doubt
             return _end(state, Outcome.UNKNOWN, "ring_timeout", _NOBODY_KNOWS), _NOTHING
         case DialLeg() if doubtful or state.customer.is_answered or state.phase is Phase.RINGING:
             return state, _NOTHING  # it may have left: events or the ring timeout say what became of it
-        case NoteAnswered() | SaveFlow() | AskPlayback() | AskRecording() | AskLeg():
+        case AskPlayback() | AskRecording() | AskLeg():
             return state, _NOTHING  # the call can go on without; the wait's own timer asks again
         case CreateLeg(_, endpoint) | OriginateLeg(_, endpoint):
-            sentence = f"Asterisk could not make a channel to {endpoint}: {error}"
+            sentence = f"Asterisk could not make a channel to {endpoint}: {error}; `doctor` says which endpoints there are"
             return _end(state, Outcome.FAILED_TECHNICAL, "no_channel", sentence), _NOTHING
         case _ if gone:
             return _leaving(state)

@@ -33,7 +33,7 @@ def endpoint_for(template: str, *, number: str, line: str, trunk: str) -> str:
     return template.format(
         number=number,
         digits=digits,
-        national=national_part(number),
+        national=national_part(number) if "{national}" in template else "",
         line=line,
         line_last4=line[-4:],
         trunk=trunk,

@@ -5,7 +5,7 @@ normal; anything else as `Failed` with a sentence for the operator.
 """
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -14,7 +14,6 @@ from core.ari_client.doubt import create_or_find
 from core.clock import Clock
 from core.errors import AriError, AriGone, AriRefused, StoreError
 from core.store import DialPermit, Store
-from logic.flow.engine import FlowState
 from sessions.commands import (
     AnswerLeg,
     AskLeg,
@@ -58,8 +57,6 @@ class Doer:
     client: AriClient
     store: Store
     clock: Clock
-    flow_state: Callable[[], FlowState]
-    """The conversation as it is now, for the store."""
     permit: DialPermit | None = None
 
     async def carry_out(self, command: Command) -> CallEvent:
@@ -134,13 +131,8 @@ class Doer:
             case AskLeg(channel_id):
                 channel = await client.channels.get(channel_id)
                 return LegIsUp(channel_id, up=channel.state == "Up")
-            case NoteAnswered():
-                self.store.calls.mark_answered(plan.call_id, at=self.clock.wall())
-            case SaveFlow(turn):
-                state = self.flow_state().to_json()
-                self.store.flow_states.save_flow_state(plan.call_id, turn, state, at=self.clock.wall())
-            case SetTimer() | CancelTimer():
-                raise AssertionError("timers belong to the call's own loop")
+            case SetTimer() | CancelTimer() | NoteAnswered() | SaveFlow():
+                raise AssertionError("timers and notes belong to the call's own loop")
             case _:
                 assert_never(command)
         return Done(command)

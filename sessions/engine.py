@@ -188,6 +188,7 @@ class Engine:
             raise NotDialling(f"the engine is {self.state.value} and places no calls")
         call_id = self.manager.new_call_id()
         self.manager.check_scenario(scenario)
+        self.manager.check_endpoint(endpoint)
         permit = await self._permit(call_id, number, scenario, line, granted_by)
         return self.manager.place(permit, endpoint=endpoint)
 

@@ -2,6 +2,7 @@
 
 CallRefused          the engine does not place this call
     UnknownScenario  no such scenario, or it was refused at loading
+    NoEndpoint       the settings do not say how a number is dialled
     NotDialling      the engine is draining, or another engine took its application
 """
 
@@ -16,6 +17,10 @@ class CallRefused(LinekeeperError):
 
 class UnknownScenario(CallRefused):
     """There is no scenario of this name, or its file was refused."""
+
+
+class NoEndpoint(CallRefused):
+    """The settings do not say how a number is dialled, and the request names no endpoint."""
 
 
 class NotDialling(CallRefused):

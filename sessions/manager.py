@@ -30,7 +30,7 @@ from sessions.admission import Accept, Arrival, Decline, Doors, admit
 from sessions.call import Call, CallParts
 from sessions.chores import Chores, HangUpOrphan, SendOn
 from sessions.dialling import endpoint_for
-from sessions.errors import NotDialling, UnknownScenario
+from sessions.errors import NoEndpoint, NotDialling, UnknownScenario
 from sessions.events import CallEvent, Entered, StopRequested
 from sessions.models import CallPlan, DialMethod, LegState
 from sessions.report import CallReport
@@ -221,11 +221,23 @@ class SessionManager:
         return call
 
     def check_scenario(self, name: str) -> None:
-        """Raises UnknownScenario with the names there are, and why a refused file of that name was refused."""
-        if name not in self.scenarios.flows:
-            known = ", ".join(sorted(self.scenarios.flows)) or "none"
-            refused = "".join(f"\n{refusal}" for refusal in self.scenarios.refused.values())
-            raise UnknownScenario(f"there is no scenario {name!r}; loaded: {known}{refused}")
+        """Raises UnknownScenario with the names there are, or why the file of that name was refused."""
+        if name in self.scenarios.flows:
+            return
+        known = ", ".join(sorted(self.scenarios.flows)) or "none"
+        for refusal in self.scenarios.refused.values():
+            if Path(refusal.file).stem == name:
+                raise UnknownScenario(f"scenario {name!r} was refused; loaded: {known}\n{refusal}")
+        raise UnknownScenario(
+            f"there is no scenario {name!r}; loaded: {known} (a running engine reads its scenarios at start)"
+        )
+
+    def check_endpoint(self, endpoint: str | None) -> None:
+        """Raises NoEndpoint when no endpoint is given and the settings make none."""
+        if not endpoint and "{trunk}" in self.rules.endpoint_template and not self.rules.trunk:
+            raise NoEndpoint(
+                "OUTBOUND_TRUNK is not set, so no number can be dialled: set it, or OUTBOUND_ENDPOINT, or name an endpoint"
+            )
 
     def new_call_id(self) -> CallId:
         """An id for a call that is about to be permitted."""
@@ -282,6 +294,14 @@ class SessionManager:
         self._calls[plan.call_id] = call
         self._none_left.clear()
         self._telemetry.active_calls.inc()
+        log_event(
+            _log,
+            logging.INFO,
+            "call_began",
+            call_id=plan.call_id,
+            direction=plan.direction,
+            scenario=plan.flow.id,
+        )
         self._group.create_task(self._host(call), name=f"call {plan.call_id}")
         return call
 

@@ -84,7 +84,8 @@ def describe(event: CallEvent) -> tuple[str, str] | None:
 def _durations(duration_s: float | None, talking_s: float | None) -> str:
     if duration_s is None:
         return ""
-    talked = "" if talking_s is None else f", {talking_s:g} s of it speech"
+    # One second of talking is also what Asterisk hears in silence: the recording itself is measured then.
+    talked = "" if talking_s is None or talking_s == 1 else f", {talking_s:g} s of it speech"
     return f"{duration_s:g} s{talked}"
 
 

@@ -3,9 +3,16 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
+import hypothesis
 import pytest
 
 from core.clock import Clock, SystemClock, VirtualClock, VirtualTimeLoop
+
+# How fast an example runs is no promise of these tests: a loaded machine must not fail them.
+hypothesis.settings.register_profile(
+    "linekeeper", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("linekeeper")
 
 
 def pytest_asyncio_loop_factories(

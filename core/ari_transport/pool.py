@@ -1,8 +1,10 @@
 """A small pool of REST websockets, each under an application name of its own (`{app}-rest0`, `{app}-rest1`, ...).
 
 One socket is served one request after another, so several carry more than one. Requests with the same affinity stay on
-one socket while it lives, and so stay in order. The pool owns the tasks that hold the sockets and reconnect them. It
-finds out by trying whether Asterisk answers on websockets; when not, it says so once and rests until `reset()`.
+one socket while it lives, and so stay in order. The pool owns the tasks that hold the sockets and reconnect them.
+
+It finds out by trying whether Asterisk answers on websockets. When not, it says so once and rests: one socket tries
+again every minute, and at `reset()`. Where the settings allow no other way it never rests, and tries without hurry.
 """
 
 import asyncio
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 
 MAX_IN_FLIGHT: Final = 1000
 FIRST_DELAY_S: Final = 0.2
+TRY_AGAIN_S: Final = 60.0
+"""How long a resting pool waits for its next try: a single ping may be late, and an Asterisk may be upgraded."""
 STABLE_S: Final = 10.0
 """A connection that lived this long, or answered somebody, was a good one: the next delays start small again."""
 
@@ -54,32 +58,34 @@ class WebSocketPool:
         self.counts = RestCounts()
         self._app = settings.app_name
         self._size = settings.rest_sockets
+        self._may_rest = settings.transport != "websocket"
         self._cap_s = settings.reconnect_max_s
         self._open_socket = open_socket or partial(open_ari_socket, settings)
         self._max_in_flight = max_in_flight
         self._rng = rng
         self._group = asyncio.TaskGroup()
-        self._keepers: list[asyncio.Task[None]] = []
-        self._sockets: list[RestSocket] = []
+        self._keepers: dict[int, asyncio.Task[None]] = {}
+        self._sockets: dict[int, RestSocket] = {}
         self._homes: dict[str, _Home] = {}
         self._changed = asyncio.Event()
+        self._woken = asyncio.Event()
         self._is_proven = False
-        self._why_resting = ""
+        self._why_silent = ""
 
     @property
     def is_up(self) -> bool:
         """Whether any socket takes work."""
-        return any(socket.is_up for socket in self._sockets)
+        return any(socket.is_up for socket in self._sockets.values())
 
     @property
     def is_resting(self) -> bool:
-        """Whether this Asterisk turned out not to speak REST on websockets. `reset()` tries again."""
-        return bool(self._why_resting)
+        """Whether this Asterisk seems not to speak REST on websockets, and is asked only now and then."""
+        return self._may_rest and bool(self._why_silent)
 
     @property
     def sockets_up(self) -> int:
         """How many sockets take work."""
-        return sum(socket.is_up for socket in self._sockets)
+        return sum(socket.is_up for socket in self._sockets.values())
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -92,7 +98,7 @@ class WebSocketPool:
         problem: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for keeper in self._keepers:
+        for keeper in self._keepers.values():
             keeper.cancel()
         if isinstance(problem, asyncio.CancelledError):
             await self._group.__aexit__(kind, problem, trace)
@@ -100,7 +106,7 @@ class WebSocketPool:
             await self._group.__aexit__(None, None, None)
 
     async def settle(self, timeout_s: float) -> bool:
-        """Wait until all sockets are up, or Asterisk is known not to speak this way, or time is up: is any socket up?"""
+        """Wait until all sockets are up, or the pool rests, or time is up: is any socket up?"""
         try:
             async with asyncio.timeout(timeout_s):
                 while self.sockets_up < self._size and not self.is_resting:
@@ -111,10 +117,12 @@ class WebSocketPool:
         return self.is_up
 
     def reset(self) -> None:
-        """Another Asterisk may answer now: try again after resting, and believe a socket that stays silent."""
+        """Another Asterisk may answer now: try again at once, and believe a socket that stays silent."""
         self._is_proven = self.is_up
-        if self._why_resting:
-            self._why_resting = ""
+        if self._why_silent:
+            self._why_silent = ""
+            self._woken.set()
+            self._woken = asyncio.Event()
             self._start()
 
     def pick(self, affinity: str) -> RestSocket | None:
@@ -130,7 +138,7 @@ class WebSocketPool:
                 if socket.is_up:
                     return socket
             return None
-        ready = [socket for socket in self._sockets if socket.is_up]
+        ready = [socket for socket in self._sockets.values() if socket.is_up]
         return min(ready, key=lambda socket: socket.in_flight, default=None)
 
     async def send(self, request: Request, *, timeout_s: float) -> Response:
@@ -158,39 +166,45 @@ class WebSocketPool:
 
     def why_down(self) -> str:
         """A sentence for the operator when no socket is up."""
-        return self._why_resting or f"none of {self._size} REST websockets to Asterisk is up"
+        return self._why_silent or f"none of {self._size} REST websockets to Asterisk is up"
 
     def _start(self) -> None:
-        self._sockets = [
-            RestSocket(
+        """Hold every socket that nobody holds."""
+        for n in range(self._size):
+            if n in self._keepers:
+                continue
+            socket = self._sockets[n] = RestSocket(
                 f"{self._app}-rest{n}",
                 self._open_socket,
                 max_in_flight=self._max_in_flight,
                 counts=self.counts,
             )
-            for n in range(self._size)
-        ]
-        self._keepers = [
-            self._group.create_task(self._keep(socket), name=f"keep-{socket.app}") for socket in self._sockets
-        ]
+            self._keepers[n] = self._group.create_task(self._keep(n, socket), name=f"keep-{socket.app}")
 
-    async def _keep(self, socket: RestSocket) -> None:
+    async def _keep(self, n: int, socket: RestSocket) -> None:
         """Hold one socket for ever: connect, serve, wait, connect again."""
         loop = asyncio.get_running_loop()
         delays = self._delays()
+        slow = self._delays(slow=True)
         said = ""
         while True:
             began = loop.time()
             try:
                 reason = await socket.live(self._came_up)
             except NoRest as problem:
-                if not self._is_proven:
-                    self._rest(str(problem))
-                    return
                 reason = str(problem)
+                if not self._is_proven:
+                    self._found_silent(reason)
+                    if self._may_rest:
+                        self._leave_alone(n)
+                    delays = slow
+                    said = reason  # for all sockets at once
             except AriError as problem:
                 reason = str(problem)
             if not reason and socket.served:
+                continue
+            if self.is_resting:
+                await self._pause(TRY_AGAIN_S)
                 continue
             if reason != said:
                 log_event(log, logging.WARNING, "ari_rest_socket_down", app=socket.app, reason=reason)
@@ -198,23 +212,35 @@ class WebSocketPool:
             if loop.time() - began >= STABLE_S or socket.served:
                 delays = self._delays()
                 said = ""
-            await asyncio.sleep(next(delays))
+            await self._pause(next(delays))
 
     def _came_up(self) -> None:
         self._is_proven = True
+        self._why_silent = ""
+        self._start()
         self._changed.set()
 
-    def _rest(self, reason: str) -> None:
-        """Close all sockets and stop trying."""
-        if self._why_resting:
-            return
-        self._why_resting = f"this Asterisk does not answer REST on websockets ({reason})"
-        log_event(log, logging.WARNING, "ari_rest_over_websocket_unsupported", reason=reason)
-        this = asyncio.current_task()
-        for keeper in self._keepers:
-            if keeper is not this:
-                keeper.cancel()
+    def _found_silent(self, reason: str) -> None:
+        """Remember why, and say it once."""
+        if not self._why_silent:
+            log_event(log, logging.WARNING, "ari_rest_over_websocket_unsupported", reason=reason)
+        self._why_silent = f"this Asterisk does not answer REST on websockets ({reason})"
+
+    def _leave_alone(self, n: int) -> None:
+        """Begin to rest: this one socket is enough to try with."""
+        for other in [other for other in self._keepers if other != n]:
+            self._keepers.pop(other).cancel()
         self._changed.set()
 
-    def _delays(self) -> Iterator[float]:
-        return backoff(FIRST_DELAY_S, max(self._cap_s, FIRST_DELAY_S), self._rng)
+    async def _pause(self, seconds: float) -> None:
+        """Wait, unless `reset` wakes us."""
+        woken = self._woken
+        try:
+            async with asyncio.timeout(seconds):
+                await woken.wait()
+        except TimeoutError:
+            pass
+
+    def _delays(self, *, slow: bool = False) -> Iterator[float]:
+        cap_s = max(self._cap_s, FIRST_DELAY_S)
+        return backoff(cap_s if slow else FIRST_DELAY_S, cap_s, self._rng)

@@ -85,12 +85,12 @@ class RestSocket:
     @property
     def is_up(self) -> bool:
         """Whether it takes new work."""
-        return self._is_up and not self._is_retiring
+        return self.is_open and not self._is_retiring
 
     @property
     def is_open(self) -> bool:
-        """Whether it still serves those who have work under way on it."""
-        return self._is_up
+        """Whether it still serves those who have work under way on it. After a goodbye nothing more is answered."""
+        return self._is_up and self._socket is not None and self._socket.state is State.OPEN
 
     @property
     def in_flight(self) -> int:
@@ -125,7 +125,7 @@ class RestSocket:
     async def send(self, request: Request, *, timeout_s: float) -> Response:
         """Send one request. See `Transport.send`; what Asterisk would hang up on is refused here, as 413 or 400."""
         socket = self._socket
-        if socket is None or not self._is_up or socket.state is not State.OPEN:
+        if socket is None or not self.is_open:
             raise AriUnreachable(f"websocket {self.app} is down", request=str(request))
         if len(self._waiting) >= self._max_in_flight:
             raise AriUnreachable(

@@ -30,7 +30,10 @@ class StatusRequest(_Said):
 
 
 class CallRequest(_Said):
-    """Place a call and tell me what happens. `hang_up_if_gone`: end it should I go away before it does."""
+    """Place a call and tell me what happens. `hang_up_if_gone`: end it should I go away before it does.
+
+    Who has gone away before the engine began with it calls nobody either way.
+    """
 
     do: Literal["call"] = "call"
     number: _Short

@@ -2,7 +2,7 @@
 
 Each client has a task of its own, a deadline for what it asks, and a place among a few: who comes when all are taken is
 told so. A client that reads too slowly or goes away costs its own connection; its call goes on, unless it had asked for
-the opposite.
+the opposite. Who has gone before the call began calls nobody.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ from integrations.control.protocol import (
 from sessions.call import Call
 from sessions.dialling import NotANumber, clean_number
 from sessions.engine import Engine, EngineState
-from sessions.errors import NotDialling, UnknownScenario
+from sessions.errors import NoEndpoint, NotDialling, UnknownScenario
 from sessions.events import ASKED, StopRequested
 
 _log = logging.getLogger(__name__)
@@ -208,25 +208,31 @@ class _Client:
     # -------------------------------------------------------------------------------------------- calls
 
     async def _call(self, request: CallRequest) -> None:
-        placed = await self._place(request)
-        if isinstance(placed, Problem):
-            await self._say(placed)
-            return
         async with asyncio.TaskGroup() as tasks:
-            telling = tasks.create_task(self._tell(placed), name=f"tell {placed.call_id}")
-            leaving = tasks.create_task(self._gone(), name=f"watch {placed.call_id}")
-            await asyncio.wait({telling, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            telling.cancel()
+            leaving = tasks.create_task(self._gone(), name="watch who asked for a call")
+            placed = await self._place(request, leaving)
+            if isinstance(placed, Call) and not leaving.done():
+                telling = tasks.create_task(self._tell(placed), name=f"tell {placed.call_id}")
+                await asyncio.wait({telling, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                telling.cancel()
             leaving.cancel()
-        if request.hang_up_if_gone and not placed.finished.is_set():
-            placed.post(StopRequested(ASKED))
+        match placed:
+            case Problem():
+                await self._say(placed)
+            case Call() if request.hang_up_if_gone and not placed.finished.is_set():
+                placed.post(StopRequested(ASKED))
 
-    async def _place(self, request: CallRequest) -> Call | Problem:
+    async def _place(self, request: CallRequest, leaving: asyncio.Task[None]) -> Call | Problem | None:
+        """The call, or why there is none; None when the client has left. A permit under way is never torn."""
         engine = self._engine
         try:
             number = clean_number(request.number)
             engine.manager.check_scenario(request.scenario)
-            if not await _is_ready(engine):
+            is_ready = await self._is_ready(leaving)
+            if leaving.done() or self._reader.at_eof():
+                log_event(_log, logging.INFO, "control_client_left_before_its_call")
+                return None
+            if not is_ready:
                 return Problem(
                     kind=ProblemKind.NOT_READY,
                     message=f"the engine of this data folder has no connection to Asterisk (it is {engine.state.value})",
@@ -238,12 +244,20 @@ class _Client:
                 granted_by=GRANTED_BY,
                 endpoint=request.endpoint,
             )
-        except (NotANumber, UnknownScenario) as error:
+        except (NotANumber, UnknownScenario, NoEndpoint) as error:
             return Problem(kind=ProblemKind.USAGE, message=str(error))
         except NotDialling as error:
             return Problem(kind=ProblemKind.REFUSED, message=str(error))
         except StoreError as error:
             return Problem(kind=ProblemKind.FAILED, message=str(error))
+
+    async def _is_ready(self, leaving: asyncio.Task[None]) -> bool:
+        """Whether the engine places calls before the client has lost patience."""
+        async with asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(_is_ready(self._engine), name="wait for a ready engine")
+            await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+        return not waiting.cancelled() and waiting.result()
 
     async def _tell(self, call: Call) -> None:
         """The call as it goes on; a client that cannot be told is one that has gone."""

@@ -84,6 +84,7 @@ def add_to(app: typer.Typer) -> None:
                 scenario=scenario,
                 line=line or default_line(settings),
                 endpoint=endpoint or None,
+                hang_up_if_gone=True,  # whoever stops before they know of the call cannot hang up by its id
             )
         setup_logging(settings.log.level if verbose else "WARNING", settings.log.format)
         printer = _JsonPrinter() if as_json else _Printer(request)
@@ -114,6 +115,11 @@ def refuse_variables(given: list[str]) -> None:
 
 class _Way(Protocol):
     """How a call is placed and followed."""
+
+    @property
+    def if_stopped_early(self) -> str:
+        """What is known when somebody stops before the call was placed."""
+        ...
 
     async def carry_out(self, request: CallRequest, show: Show) -> None:
         """Place the call, show what happens, return when nothing of it is left."""
@@ -152,7 +158,7 @@ async def _hang_up_when_asked(
     except TimeoutError:
         pass  # the time is up
     if not placed.done():
-        raise Stop(Code.FAILED, "stopped before the call was placed: nothing was dialled")
+        raise Stop(Code.FAILED, way.if_stopped_early)
     await way.hang_up(placed.result())
 
 
@@ -204,6 +210,11 @@ def _check_scenario(wiring: Wiring, settings: Settings, name: str) -> None:
 class _Beside:
     """Through the engine that runs here already."""
 
+    if_stopped_early: Final = (
+        "stopped before the engine had said whether the call is placed: should it be, the engine hangs up at once;"
+        " `python main.py calls list` shows it"
+    )
+
     def __init__(self, client: ControlClient) -> None:
         self._client = client
 
@@ -230,6 +241,8 @@ _CODES: Final = {
 
 class _Alone:
     """With an engine for this one call."""
+
+    if_stopped_early: Final = "stopped before the call was placed: nothing was dialled"
 
     def __init__(self, wiring: Wiring, settings: Settings) -> None:
         self._wiring = wiring

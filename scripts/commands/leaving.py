@@ -26,7 +26,7 @@ from core.errors import (
 )
 from logic.documents.problems import DocumentErrors
 from sessions.dialling import NotANumber
-from sessions.errors import UnknownScenario
+from sessions.errors import NoEndpoint, UnknownScenario
 
 
 class Code(IntEnum):
@@ -82,7 +82,7 @@ def stop_for(error: BaseException, ari: AriSettings | None = None) -> Stop | Non
     match error:
         case Stop():
             return error
-        case SettingsError() | DocumentErrors() | UnknownScenario() | NotANumber():
+        case SettingsError() | DocumentErrors() | UnknownScenario() | NoEndpoint() | NotANumber():
             return Stop(Code.USAGE, str(error))
         case ApplicationTaken():
             return Stop(Code.TAKEN, _sentence(error))

@@ -46,7 +46,7 @@ def _value(data: Mapping[str, object], kinds: Mapping[str, type]) -> object:
     kind = kinds.get(str(data.get("is")))
     if kind is None:
         return None
-    fields = {name: _revived(value) for name, value in data.items() if name != "is"}
+    fields = {name: _revived(value) for name, value in data.items() if name not in {"is", "out"}}
     try:
         return kind(**fields)
     except TypeError:  # written by another version, with other fields

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 REPLACED: Final = "replaced"
 
-_HELP = """Run the engine: it takes calls, places them when asked to, and leaves on SIGTERM or Ctrl-C.
+_HELP = """Run the engine: it takes calls, places them when asked to, and leaves on SIGTERM, Ctrl-C or a closed terminal.
 
 Leaving lets running calls go on for DRAIN_GRACE_S; a second signal hangs them up. While Asterisk is not there the
 engine keeps trying.

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C as values in a queue, so that a command decides what they mean."""
+"""SIGTERM, Ctrl-C and a closed terminal as values in a queue, so that a command decides what they mean."""
 
 import asyncio
 import signal
@@ -9,13 +9,13 @@ from typing import Final
 Signals = asyncio.Queue[str]
 """The names of the signals that came, in order."""
 
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _KEPT: Final = 16  # whoever presses Ctrl-C more often says nothing new
 
 
 @contextmanager
 def listening() -> Iterator[Signals]:
-    """Collect SIGTERM and SIGINT for the time of the block, instead of ending the process."""
+    """Collect SIGTERM, SIGINT and SIGHUP for the time of the block, instead of ending the process."""
     loop = asyncio.get_running_loop()
     asked: Signals = asyncio.Queue(_KEPT)
 

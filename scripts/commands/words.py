@@ -20,7 +20,7 @@ _ENTRIES: Final = {
     "measured": "in the recording: {detail}",
     "not_heard": "nothing could be recorded",
     "pressed": "they pressed {detail}",
-    "hanging_up": "they are hanging up",
+    "hanging_up": "the line is being closed",
     "gone": "the line is closed ({detail})",
     "vanished": "Asterisk does not know the call any more",
     "stopping": "we are asked to end the call ({detail})",
@@ -59,7 +59,7 @@ _OUTCOMES: Final[dict[Outcome, str]] = {
     Outcome.FAILED_TECHNICAL: "was failed by us: a technical fault",
     Outcome.FAILED_PROVIDER: "was failed by us: a provider did not work",
     Outcome.LOST: "was lost in the middle of the call",
-    Outcome.UNKNOWN: "what became of the call is not known",
+    Outcome.UNKNOWN: "was called, and what came of it is not known",
 }
 
 

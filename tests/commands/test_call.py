@@ -12,6 +12,9 @@ from typer.testing import CliRunner, Result
 
 from core.clock import SystemClock
 from core.lockfile import EngineLock
+from integrations.control.address import address_of
+from integrations.control.protocol import REQUEST, CallRequest, Status, line_of
+from integrations.emulator import Reply
 from tests.commands.far import Far, far_side
 
 TO_BUSY = ("call", "+15550005", "--scenario", "marketing", "--endpoint", "Local/busy@people/n")
@@ -81,6 +84,52 @@ async def test_ctrl_c_hangs_up_politely_and_still_prints_the_report(far: Far, be
     assert ran.json["outcome"] == "unknown"
     assert ran.json["error"] == ""
     await far.until_gone()
+
+
+async def test_ctrl_c_before_the_engine_has_answered_goes_away_and_claims_nothing(far: Far) -> None:
+    """The engine still waits for something: it is left with the order to hang up, and who typed knows what is known."""
+    asked: asyncio.Queue[CallRequest] = asyncio.Queue(1)
+    left = asyncio.Event()
+
+    async def engine(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sent = REQUEST.validate_json(await reader.readline())
+        if isinstance(sent, CallRequest):
+            asked.put_nowait(sent)
+            await reader.read()
+            left.set()
+        else:
+            writer.write(
+                line_of(Status(state="blind", app="a", engine="e", pid=1, run="r", scenarios=(), calls=()))
+            )
+        writer.close()
+
+    far.data_dir.mkdir()
+    with address_of(far.data_dir) as address:
+        async with await asyncio.start_unix_server(engine, address):
+            calling = await far.start(*TO_SILENT, "--json")
+            async with asyncio.timeout(20):
+                request = await asked.get()
+                calling.send(signal.SIGINT)
+                await left.wait()
+            ran = await calling.ended()
+    assert request.hang_up_if_gone
+    assert ran.code == 1
+    assert "nothing was dialled" not in ran.err
+    assert "hangs up" in ran.err
+    assert "calls list" in ran.err
+
+
+async def test_ctrl_c_before_a_call_alone_has_begun_dials_nobody(far: Far) -> None:
+    """An engine of our own ends with the command: there it is known."""
+    sockets_before = len(far.asterisk.world.sockets)
+    far.asterisk.canned["GET applications/*"] = Reply(503, {"message": "not yet"})
+    calling = await far.start(*TO_SILENT)
+    await far.until(lambda: len(far.asterisk.world.sockets) > sockets_before)
+    calling.send(signal.SIGINT)
+    ran = await calling.ended()
+    assert ran.code == 1
+    assert "nothing was dialled" in ran.err
+    assert far.asterisk.live_channels() == []
 
 
 async def test_time_up_ends_a_call_like_ctrl_c(far: Far) -> None:

@@ -4,18 +4,21 @@ import asyncio
 import json
 import os
 import socket
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from core.clock import Clock
+from core.errors import StoreError
 from integrations.control.address import MAX_ADDRESS_BYTES, address_of
 from integrations.control.client import ControlClient
 from integrations.control.errors import ControlError, ControlNonsense, ControlRefused, NobodyThere
 from integrations.control.protocol import MAX_REQUEST_BYTES, CallRequest, Ended, Placed, ProblemKind
 from integrations.control.server import MAX_CLIENTS, ControlServer
+from sessions.call import Call
 from sessions.engine import Engine
 from tests.sessions.house import House
 
@@ -82,6 +85,66 @@ async def test_a_client_that_goes_away_ends_its_call_only_if_it_asked_to(
                 await call.finished.wait()
     assert call.report is not None
     assert call.report.reason == reason
+
+
+@pytest.mark.parametrize("asked_to", [False, True])
+async def test_a_client_that_goes_away_before_its_call_has_begun_calls_nobody(
+    house: House, monkeypatch: pytest.MonkeyPatch, asked_to: bool
+) -> None:
+    """Who gives up while the engine waits for its Asterisk is not surprised by a call later."""
+    waiting, connected = asyncio.Event(), asyncio.Event()
+
+    async def ready() -> None:
+        waiting.set()
+        await connected.wait()
+
+    begun: list[object] = []
+
+    async def call(**asked: object) -> Call:
+        begun.append(asked)
+        raise StoreError("it should not have come to this")
+
+    async with house.link() as link, house.engine(link) as engine:
+        await engine.ready()
+        monkeypatch.setattr(engine, "ready", ready)
+        monkeypatch.setattr(engine, "call", call)
+        async with ControlServer(engine, house.folder):
+            follow = ControlClient(house.folder).call(request("silent", hang_up_if_gone=asked_to))
+            await _give_up(follow, when=waiting)
+            connected.set()
+            await asyncio.sleep(0.3)
+    assert begun == []
+
+
+async def test_a_client_that_goes_away_while_its_call_is_permitted_has_it_hung_up(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A permit on its way to the disk is not torn: the call begins, and ends before anybody answers."""
+    permitting, go_on = asyncio.Event(), asyncio.Event()
+    calls: list[Call] = []
+    async with house.link() as link, house.engine(link) as engine:
+        await engine.ready()
+        place = engine.call
+
+        async def slow(**asked: Any) -> Call:
+            permitting.set()
+            await go_on.wait()
+            calls.append(await place(**asked))
+            return calls[-1]
+
+        monkeypatch.setattr(engine, "call", slow)
+        async with ControlServer(engine, house.folder):
+            follow = ControlClient(house.folder).call(request("silent", hang_up_if_gone=True))
+            await _give_up(follow, when=permitting)
+            go_on.set()
+            async with asyncio.timeout(10):
+                while not calls:
+                    await asyncio.sleep(0.01)
+                await calls[0].finished.wait()
+        report = calls[0].report
+        assert report is not None
+        assert (report.reason, report.answered) == ("asked", False)
+        house.assert_nothing_left(engine)
 
 
 async def test_hang_up_ends_a_call_and_an_unknown_one_is_not_found(house: House) -> None:
@@ -228,6 +291,15 @@ async def test_an_answer_that_is_none_is_told_from_silence(tmp_path: Path) -> No
         for _ in range(2):
             with pytest.raises(ControlNonsense):
                 await ControlClient(tmp_path).status()
+
+
+async def _give_up(follow: AsyncGenerator[object, None], *, when: asyncio.Event) -> None:
+    """Ask for a call, and close the connection at this moment, before the first answer."""
+    async with asyncio.TaskGroup() as tasks:
+        asking = tasks.create_task(anext(follow))
+        await when.wait()
+        asking.cancel()
+    await asyncio.sleep(0.05)  # the engine's side notices
 
 
 async def _answer(folder: Path, line: bytes) -> dict[str, str]:

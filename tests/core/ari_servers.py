@@ -118,6 +118,12 @@ class WsAsterisk:
         finally:
             self.connections.remove(connection)
 
+    def begin_closing(self, app: str) -> None:
+        """Say goodbye to one socket, and leave the connection open: nothing more is read from it."""
+        connection = self.connections[self.apps.index(app)]
+        connection.transport.pause_reading()
+        connection.transport.write(b"\x88\x02\x03\xe9")  # a close frame, 1001
+
     def refuse(self, connection: ServerConnection, _request: Upgrade) -> UpgradeResponse | None:
         """Answer the upgrade with a status, when told to."""
         if self.refuses_upgrade:

@@ -159,6 +159,28 @@ async def test_a_socket_that_is_down_is_skipped_and_comes_back() -> None:
         assert pool.pick("a") is home
 
 
+async def test_a_socket_that_is_closing_takes_no_work() -> None:
+    """From Asterisk's goodbye on, while the connection still lingers, its calls use another socket.
+
+    So does a call with requests under way there: no answer comes after a goodbye.
+    """
+    async with (
+        pool_of(2, silent_on={"waiting"}) as (pool, asterisk),
+        asyncio.TaskGroup() as group,
+    ):
+        home = pool.pick("a")
+        assert home is not None
+        waiting = group.create_task(pool.send(get("waiting", "a"), timeout_s=30))
+        await until(asterisk.asked_paths)
+        asterisk.begin_closing(home.app)
+        await until(lambda: pool.sockets_up == 1, timeout_s=0.5)  # the connection lingers for a second
+        assert not waiting.done()
+        assert (await pool.send(get("next", "a"), timeout_s=2)).status == 200
+        assert asterisk.asked[-1].app != home.app
+        assert (await pool.send(get("other"), timeout_s=2)).status == 200
+        waiting.cancel()
+
+
 async def test_a_call_stays_where_its_requests_are_under_way() -> None:
     """A socket that comes back does not overtake what the call has asked on another one."""
     async with pool_of(2, drops_on={"fatal"}, delay_s={"slow": 1.0}) as (pool, asterisk):
@@ -219,7 +241,7 @@ async def test_a_full_socket_refuses_more() -> None:
 
 
 async def test_an_older_asterisk_is_found_out_once(caplog: pytest.LogCaptureFixture) -> None:
-    """No answer to the first ping: the pool says so once, closes its sockets, and tries no more until `reset`."""
+    """No answer to the first ping: the pool says so once, closes its sockets, and rests until `reset`."""
     with caplog.at_level(logging.WARNING):
         async with pool_of(3, speaks_rest=False) as (pool, asterisk):
             assert pool.is_resting
@@ -261,6 +283,81 @@ async def test_a_resting_pool_stops_the_sockets_that_could_not_connect_too() -> 
             found = len(tries)
             await asyncio.sleep(0.5)
             assert len(tries) == found > 2
+
+
+async def test_a_resting_pool_tries_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One ping that was not answered is no verdict for ever: one socket at a time tries again, and brings back all.
+
+    While the verdict stays the same nothing more is said.
+    """
+    monkeypatch.setattr("core.ari_transport.websocket.PROBE_S", 0.2)
+    monkeypatch.setattr("core.ari_transport.pool.TRY_AGAIN_S", 0.1)
+    with caplog.at_level(logging.WARNING):
+        async with pool_of(3, speaks_rest=False) as (pool, asterisk):
+            assert pool.is_resting
+            await until(lambda: asterisk.open_now == 0)
+            first = len(asterisk.apps)
+            await until(lambda: len(asterisk.apps) == first + 3)
+            assert len(set(asterisk.apps[first:])) == 1
+            assert pool.is_resting
+            asterisk.speaks_rest = True
+            await until(lambda: pool.sockets_up == 3 and not pool.is_resting)
+    said = [record.message for record in caplog.records if record.message.startswith("ari_rest_")]
+    assert said == ["ari_rest_over_websocket_unsupported"]
+
+
+async def test_reset_wakes_the_socket_that_waits_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a reset each name is opened once, the one that would have tried alone included."""
+    monkeypatch.setattr("core.ari_transport.websocket.PROBE_S", 0.2)
+    async with pool_of(3, speaks_rest=False) as (pool, asterisk):
+        await until(lambda: asterisk.open_now == 0)
+        first = len(asterisk.apps)
+        asterisk.speaks_rest = True
+        pool.reset()
+        assert await pool.settle(5)
+        assert pool.sockets_up == 3
+        assert sorted(asterisk.apps[first:]) == ["tr-rest0", "tr-rest1", "tr-rest2"]
+
+
+async def test_where_there_is_no_other_way_the_pool_never_rests(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ARI_TRANSPORT=websocket silence is said once, told to who asks, and tried against without hurry."""
+    monkeypatch.setattr("core.ari_transport.websocket.PROBE_S", 0.1)
+    settings = ari_settings(transport="websocket", reconnect_max_s=0.4)
+    with caplog.at_level(logging.WARNING):
+        async with ws_asterisk(speaks_rest=False) as asterisk:
+            settings = replace(settings, ws_url=asterisk.settings.ws_url, rest_sockets=2)
+            async with WebSocketPool(settings, rng=random.Random(1)) as pool:
+                await asyncio.sleep(2.0)
+                assert not pool.is_resting
+                assert 6 <= len(asterisk.apps) <= 16  # each tries every 0.3 s to 0.5 s, the first time sooner
+                with pytest.raises(AriUnreachable, match="does not answer REST on websockets"):
+                    await pool.send(get("x"), timeout_s=1)
+                asterisk.speaks_rest = True
+                assert await pool.settle(5)
+                assert pool.sockets_up == 2
+    said = [record.message for record in caplog.records if record.message.startswith("ari_rest_")]
+    assert said == ["ari_rest_over_websocket_unsupported"]
+
+
+async def test_silence_after_a_reset_does_not_end_the_only_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The events came back first, and Asterisk was too busy for the first ping: a moment later it answers."""
+    monkeypatch.setattr("core.ari_transport.websocket.PROBE_S", 0.1)
+    async with ws_asterisk(drops_on={"fatal"}) as asterisk:
+        settings = replace(asterisk.settings, rest_sockets=1, transport="websocket", reconnect_max_s=0.3)
+        async with WebSocketPool(settings, rng=random.Random(1)) as pool:
+            assert await pool.settle(5)
+            asterisk.speaks_rest = False
+            with pytest.raises(AriNoAnswer):
+                await pool.send(get("fatal"), timeout_s=2)
+            pool.reset()
+            await until(lambda: len(asterisk.apps) >= 3)
+            asterisk.speaks_rest = True
+            await until(lambda: pool.is_up)
+            assert (await pool.send(get("x"), timeout_s=1)).status == 200
 
 
 async def test_reset_of_a_working_pool_changes_nothing() -> None:

@@ -40,7 +40,7 @@ async def switching(
     policy: AriTransport, *, settle_s: float = 5, max_in_flight: int = 1000, **behaviour: Any
 ) -> AsyncIterator[tuple[SwitchingTransport, FakeHttp, WsAsterisk]]:
     async with ws_asterisk(**behaviour) as asterisk:
-        settings = replace(asterisk.settings, rest_sockets=1)
+        settings = replace(asterisk.settings, rest_sockets=1, transport=policy)
         async with WebSocketPool(settings, rng=random.Random(1), max_in_flight=max_in_flight) as pool:
             await pool.settle(settle_s)
             http = FakeHttp()
@@ -85,6 +85,20 @@ async def test_http_takes_over_while_the_pool_is_down() -> None:
         assert transport.pool is not None
         await transport.pool.settle(5)
         assert await via(transport, get("x", "a")) == "websocket"
+
+
+async def test_http_takes_over_while_the_last_socket_is_closing() -> None:
+    """A socket that has been said goodbye to is not full: what was never sent goes the other way."""
+    async with switching("auto") as (transport, http, asterisk):
+        pool = transport.pool
+        assert pool is not None
+        asterisk.begin_closing("tr-rest0")
+        await asyncio.sleep(0.1)
+        assert await via(transport, get("x", "a")) == "http"
+        assert await via(transport, get("y")) == "http"
+        assert http.taken == ["x", "y"]
+        await until(lambda: pool.is_up)
+        assert await via(transport, get("z", "a")) == "websocket"
 
 
 async def test_policy_http_needs_no_pool() -> None:
